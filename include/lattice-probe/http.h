@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http: one HTTP request on one fresh connection to one pinned address, by curl's multi interface
+ * on the loop. Says what happened and when, in marks of our own; judges nothing. No proxy unless
+ * asked, no resolver of curl's, no TLS session reuse, no connection reuse. Used by probes and by
+ * the AWS calls alike. Owns the CA store and curl's handles. Returns; never logs. */
+#ifndef LATTICE_PROBE_HTTP_H
+#define LATTICE_PROBE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lattice-probe/buf.h"
+#include "lattice-probe/parse.h"
+#include "lattice-probe/target.h"
+#include "lattice-probe/units.h"
+#include "lattice-probe/url.h"
+
+struct loop;
+struct http_client;
+struct http_transfer;
+
+#define HTTP_HEADERS_MAX_BYTES (64 * 1024) /* of one response; more is "too large" */
+#define HTTP_HEADERS_MAX_COUNT 200
+
+/* ca_file: a PEM bundle instead of the system's (AWS_CA_BUNDLE), NULL for the system's. The store is
+ * loaded on first use of TLS. NULL: no memory or curl refused. */
+struct http_client *http_client_new(struct loop *loop, const char *ca_file);
+void http_client_free(struct http_client *client); /* transfers must have been cancelled */
+
+struct http_request {
+	const struct url *url;            /* borrows until the callback */
+	union address address;            /* where to connect, port included */
+	const char *method;               /* borrows until the callback, like all below */
+	const struct target_header *headers;
+	size_t header_count;
+	const char *body;                 /* NULL: none */
+	size_t body_bytes;
+	enum target_http version;
+	const char *tls_ca;               /* PEM file for this request only; NULL: the client's store */
+	bool tls_verify;
+	const char *proxy;                /* "http://host:port" already resolved to an address; NULL: none */
+	int64_t connect_timeout_us;       /* of the TCP phase */
+	int64_t tls_timeout_us;           /* of the TLS phase */
+	struct mono deadline;             /* of the whole; never extended */
+	int64_t max_body_bytes;           /* the transfer ends when a body is longer */
+	bool keep_body;                   /* false: only counted (no expectation needs it) */
+};
+
+/* Where a transfer stood when it ended. */
+enum http_stage {
+	HTTP_STAGE_SETUP,      /* before the SYN: no fd, no memory */
+	HTTP_STAGE_CONNECT,
+	HTTP_STAGE_TLS,
+	HTTP_STAGE_FIRST_BYTE, /* request being sent or answer awaited */
+	HTTP_STAGE_TRANSFER,   /* first byte seen, response not complete */
+	HTTP_STAGE_DONE
+};
+
+enum http_end {
+	HTTP_END_DONE,         /* a complete response */
+	HTTP_END_TIMEOUT,      /* one of our limits; `stage` says which phase ran */
+	HTTP_END_TOO_LARGE,    /* headers or body over the limit */
+	HTTP_END_ERROR         /* curl_code, os_errno and verify_result say why */
+};
+
+struct http_header_line {
+	const char *name;  /* as received */
+	const char *value; /* trimmed */
+};
+
+/* What happened. Marks that were not reached are never (us == 0). */
+struct http_reply {
+	enum http_end end;
+	enum http_stage stage;
+	int curl_code;         /* CURLcode, for the outcome table */
+	int os_errno;          /* of connect or I/O; 0: none */
+	long verify_result;    /* X509_V_ERR_… of the leaf's chain; 0: verified or not asked */
+	bool name_mismatch;    /* the certificate is not for the host */
+
+	struct mono start;     /* before the socket was opened */
+	struct mono connected;
+	struct mono secured;   /* end of the TLS handshake */
+	struct mono first_byte;
+	struct mono finished;
+
+	int status;            /* 0: no final response */
+	int http_version;      /* 10, 11, 20 */
+	const struct http_header_line *headers; /* of the final response; borrowed until the callback returns */
+	size_t header_count;
+	const char *body;      /* kept bytes, NUL-terminated; borrowed until the callback returns */
+	size_t body_bytes;     /* kept */
+	int64_t received_bytes;/* of the body, counted */
+
+	bool has_certificate;
+	int32_t certificate_days; /* floor of days until notAfter, negative when past */
+	struct wall certificate_not_after;
+	char certificate_subject[128];
+	char certificate_issuer[128];
+	char tls_version[16];  /* "TLSv1.3"; "" without TLS */
+
+	int64_t tcp_rtt_us;    /* TCP_INFO; -1 unless ESTABLISHED was reached */
+	int32_t tcp_retransmits; /* total; -1: unknown */
+	char detail[160];      /* curl's own words, made printable; for people */
+};
+
+/* Starts. `finished` runs once, never from inside this call, with a reply borrowed until it
+ * returns; the handle dies with it. NULL: no memory, no callback will run. */
+struct http_transfer *http_start(struct http_client *client, const struct http_request *request,
+	void (*finished)(void *user, const struct http_reply *reply), void *user);
+void http_cancel(struct http_transfer *transfer);
+
+/* The first header of that name, without case; NULL: none. */
+const char *http_reply_header(const struct http_reply *reply, const char *name);
+
+#endif

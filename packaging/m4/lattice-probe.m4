@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# Small macros of our own, so that configure.ac stays on two screens.
+
+# LP_SWITCH(NAME, HELP): --enable-NAME, off by default, kept in enable_NAME.
+AC_DEFUN([LP_SWITCH],
+  [AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$2])], [], [enable_$1=no])])
+
+# LP_ADD_FLAGS(VARIABLE, FLAGS): appends each compiler flag that this compiler takes.
+AC_DEFUN([LP_ADD_FLAGS],
+  [for lp_flag in $2; do
+     AC_MSG_CHECKING([whether $CC takes $lp_flag])
+     lp_saved_CFLAGS=$CFLAGS
+     CFLAGS="$CFLAGS -Werror $lp_flag"
+     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
+       [AC_MSG_RESULT([yes])
+        $1="$$1 $lp_flag"],
+       [AC_MSG_RESULT([no])])
+     CFLAGS=$lp_saved_CFLAGS
+   done])
+
+# LP_ADD_LDFLAGS(VARIABLE, FLAGS): the same for the linker.
+AC_DEFUN([LP_ADD_LDFLAGS],
+  [for lp_flag in $2; do
+     AC_MSG_CHECKING([whether the linker takes $lp_flag])
+     lp_saved_LDFLAGS=$LDFLAGS
+     lp_saved_CFLAGS=$CFLAGS
+     LDFLAGS="$LDFLAGS $lp_flag"
+     CFLAGS="$CFLAGS $HARDEN_CFLAGS"
+     AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+       [AC_MSG_RESULT([yes])
+        $1="$$1 $lp_flag"],
+       [AC_MSG_RESULT([no])])
+     LDFLAGS=$lp_saved_LDFLAGS
+     CFLAGS=$lp_saved_CFLAGS
+   done])
+
+# LP_FORTIFY: _FORTIFY_SOURCE=3 when the compiler optimises and the user did not choose a level.
+AC_DEFUN([LP_FORTIFY],
+  [AC_MSG_CHECKING([whether _FORTIFY_SOURCE can be set])
+   lp_saved_CPPFLAGS=$CPPFLAGS
+   CPPFLAGS="$CPPFLAGS -Werror -D_FORTIFY_SOURCE=3"
+   AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[
+#ifndef __OPTIMIZE__
+#error "needs optimisation"
+#endif
+#include <string.h>]], [])],
+     [AC_MSG_RESULT([yes])
+      HARDEN_CPPFLAGS="-D_FORTIFY_SOURCE=3"],
+     [AC_MSG_RESULT([no])])
+   CPPFLAGS=$lp_saved_CPPFLAGS])
