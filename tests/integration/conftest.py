@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: the real servers on loopback, and the binary under test.
+
+Every server is started for one test and stopped after it, on ports the kernel picks. What each can
+be told is in the opening comment of its file under tests/support.
+"""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.dont_write_bytecode = True  # the source tree may be read-only, and stays clean
+sys.path.insert(0, str(HERE.parent / "support"))
+
+import certs  # noqa: E402
+import credential_servers  # noqa: E402
+import dns_server  # noqa: E402
+import http_origin  # noqa: E402
+import imds_server  # noqa: E402
+import nginx as nginx_server  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def lattice_probe():
+    """The path of the binary: LATTICE_PROBE (make check sets it), else build/lattice-probe."""
+    binary = pathlib.Path(os.environ.get("LATTICE_PROBE", ROOT / "build" / "lattice-probe"))
+    if not os.access(binary, os.X_OK):
+        pytest.fail(f"no lattice-probe at {binary}; build it or set LATTICE_PROBE")
+    return binary.resolve()
+
+
+@pytest.fixture(scope="session")
+def certificates():
+    """One certificate of each kind of certs.Standard.KINDS, and .ca, the file to trust."""
+    return certs.cached()
+
+
+@pytest.fixture
+def dns():
+    """An empty DNS server: dns.set(name, addresses or {type: answer}), dns.count(name, type)."""
+    with dns_server.DnsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def nginx(certificates):
+    with nginx_server.Nginx(certificates=certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def origin(certificates):
+    """A scripted origin with http_port and https_port: origin.set_script({...})."""
+    with http_origin.Origin(https=("127.0.0.1:0",), certificates=certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def imds():
+    """IMDSv2 with a role: imds.url, imds.apply({...}), imds.count("PUT", path)."""
+    with imds_server.ImdsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def container_credentials():
+    with credential_servers.ContainerServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sts():
+    with credential_servers.StsServer() as server:
+        yield server
