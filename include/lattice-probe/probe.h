@@ -26,7 +26,8 @@ struct probe_context {
 	struct http_client *http;
 	struct credentials *credentials; /* NULL: signed probes end as local_credentials */
 	const char *region;              /* for signing hosts that do not name one; "" unknown */
-	int64_t lag_limit_us;            /* above: the sample is marked lagged; 20 times: local_fault */
+	int64_t lag_limit_us;            /* a timeout while the loop was stuck for longer than this is
+	                                    local_fault: nobody was there to see the answer */
 	int64_t skew_us;                 /* AWS clock minus ours, for signatures */
 };
 

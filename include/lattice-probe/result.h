@@ -43,6 +43,19 @@ struct attempt {
 	int32_t tcp_retransmits;       /* -1: unknown */
 };
 
+/* One DNS question of a run, A or AAAA, each with its own time. */
+struct result_question {
+	int type;               /* enum dns_type: 1 A, 28 AAAA */
+	enum outcome outcome;   /* ok: at least one address */
+	int rcode;              /* RFC 1035 section 4.1.1; -1: no reply */
+	int64_t elapsed_us;     /* first datagram to answer, or to giving up */
+	int64_t ttl_s;          /* smallest of the chain; -1: none */
+	size_t address_count;
+	union address server;   /* who answered, or who was asked last */
+	int retransmits;
+	unsigned marks;         /* enum result_mark */
+};
+
 struct result {
 	struct target *target; /* a reference; result_done drops it */
 	enum outcome outcome;
@@ -65,7 +78,9 @@ struct result {
 	char *cnames[RESULT_CNAMES_MAX]; /* the chain in order, without the question; owned */
 	size_t cname_count;
 	int64_t ttl_s;         /* smallest of the chain; -1: none */
-	int dns_retransmits;
+	int dns_retransmits;   /* of all questions */
+	struct result_question questions[2]; /* those that ended before the run did */
+	size_t question_count;
 	int64_t tcp_rtt_us;
 	int32_t tcp_retransmits;
 	int32_t certificate_days; /* floor; INT32_MIN: no certificate seen */
