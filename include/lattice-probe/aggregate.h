@@ -31,7 +31,7 @@ enum aggregate_counter {
 struct aggregate_options {
 	int64_t period_us;
 	int64_t grace_us;            /* longest effective timeout + 1 s */
-	unsigned metrics;            /* bits as in conf.h's enum conf_metric, same values */
+	unsigned metrics;            /* enum metric_bit, those of METRIC_SCOPE_CHOSEN */
 	bool failure_metrics_always; /* zeros for failure counts */
 	struct dimension_set *agent_sets[2]; /* Fleet and/or Fleet+agent; NULL: none. Held. */
 	void (*emit)(void *user, struct datum *datum); /* gives the datum */

@@ -12,26 +12,13 @@
 
 #include "lattice-probe/buf.h"
 #include "lattice-probe/datum.h"
+#include "lattice-probe/metric.h"
 #include "lattice-probe/target.h"
 
 #define CONF_NAME_SIZE 256
 #define CONF_DIMENSION_SETS_MAX 8
 #define CONF_SET_DIMENSIONS_MAX 8
 #define CONF_STATIC_DIMENSIONS_MAX 16
-
-enum conf_metric { /* bits of conf.metrics */
-	CONF_METRIC_SUCCESS = 1 << 0,
-	CONF_METRIC_LATENCY = 1 << 1,
-	CONF_METRIC_DNS_LATENCY = 1 << 2,
-	CONF_METRIC_CONNECT_LATENCY = 1 << 3,
-	CONF_METRIC_TLS_LATENCY = 1 << 4,
-	CONF_METRIC_FIRST_BYTE_LATENCY = 1 << 5,
-	CONF_METRIC_TRANSFER_LATENCY = 1 << 6,
-	CONF_METRIC_FAILED_LATENCY = 1 << 7,
-	CONF_METRIC_TCP_RETRANSMITS = 1 << 8,
-	CONF_METRIC_DNS_RETRANSMITS = 1 << 9,
-	CONF_METRIC_CERTIFICATE_DAYS = 1 << 10 /* always, not only near expiry */
-};
 
 enum conf_agent_metrics { CONF_AGENT_METRICS_FLEET, CONF_AGENT_METRICS_AGENT, CONF_AGENT_METRICS_BOTH,
 	CONF_AGENT_METRICS_NONE };
@@ -62,7 +49,7 @@ struct conf {
 	char region[64];               /* "auto" or a region name */
 	char endpoint[CONF_NAME_SIZE]; /* "auto" or an https (http on loopback) URL */
 	char proxy[CONF_NAME_SIZE];    /* "none" or an http URL */
-	unsigned metrics;              /* enum conf_metric */
+	unsigned metrics;              /* enum metric_bit, those of METRIC_SCOPE_CHOSEN */
 	bool failure_metrics_always;
 	enum conf_agent_metrics agent_metrics;
 	struct conf_dimension_set dimension_sets[CONF_DIMENSION_SETS_MAX];
