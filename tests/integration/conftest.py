@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import certs  # noqa: E402
 import credential_servers  # noqa: E402
 import dns_server  # noqa: E402
+import gate as gate_server  # noqa: E402
 import http_origin  # noqa: E402
 import imds_server  # noqa: E402
 import nginx as nginx_server  # noqa: E402
@@ -75,4 +76,11 @@ def container_credentials():
 @pytest.fixture
 def sts():
     with credential_servers.StsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def gate():
+    """CloudWatch without a back end: gate.url, gate.ledger(), gate.rejections(), gate.set_faults([...])."""
+    with gate_server.Gate() as server:
         yield server

@@ -26,7 +26,8 @@ import lab_credentials
 import service
 from http_service import Reply
 
-ACTIONS = ("status", "delay", "silent", "close", "reset", "giant", "invalid_json", "missing_field", "error")
+ACTIONS = {"status": ("status",), "delay": ("delay_ms",), "silent": (), "close": (), "reset": (), "giant": (),
+           "invalid_json": (), "missing_field": ("field",), "error": ("status", "code")}
 SCRIPT_KEYS = frozenset(("authorization", "web_identity_token", "lifetime_s", "renew_before_s", "frozen", "faults"))
 XML_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 

@@ -35,7 +35,8 @@ ROLE_PATH = "iam/security-credentials/"
 TTL_MAX_S = 21600
 MAC = "0a:1b:2c:3d:4e:5f"
 MAC_PATH = f"network/interfaces/macs/{MAC}"
-ACTIONS = ("status", "delay", "silent", "close", "reset", "giant", "invalid_json", "missing_field", "no_token")
+ACTIONS = {"status": ("status",), "delay": ("delay_ms",), "silent": (), "close": (), "reset": (), "giant": (),
+           "invalid_json": (), "missing_field": ("field",), "no_token": ()}
 SCRIPT_KEYS = frozenset(("role", "lifetime_s", "renew_before_s", "frozen", "code", "metadata", "enabled", "faults"))
 
 METADATA = {

@@ -240,10 +240,11 @@ class Faults:
     """An ordered list of faults; the first that matches and has turns left is served.
 
     Each is a dict with "action"; "times" limits how often it is served (default: until cleared).
+    actions maps each action's name to the keys it needs.
     """
 
     def __init__(self, actions):
-        self.actions = frozenset(actions)
+        self.actions = actions
         self.lock = threading.Lock()
         self.list = []
         self.served = {}
@@ -252,6 +253,9 @@ class Faults:
         for fault in faults:
             if fault.get("action") not in self.actions:
                 raise ValueError(f"unknown action {fault.get('action')}; known: {sorted(self.actions)}")
+            missing = [key for key in self.actions[fault["action"]] if key not in fault]
+            if missing:
+                raise ValueError(f"{fault} lacks {missing}")
         with self.lock:
             self.list = [dict(fault) for fault in faults]
         return {"faults": len(faults)}
