@@ -10,10 +10,12 @@
 
 #include "lattice-probe/parse.h"
 
+#define URL_TEXT_MAX 8000 /* what RFC 9110 section 4.1 asks every recipient to take */
+
 struct url {
 	char *text;     /* normalised, what is sent to curl */
 	char *redacted; /* for logs and JSON: the query replaced by "?…" */
-	char *host;     /* lower case, without brackets and trailing dot; IDN as punycode is refused */
+	char *host;     /* lower case, without brackets and trailing dot; ASCII: an IDN comes as xn--… */
 	char *path;     /* "/healthz", at least "/" */
 	char *query;    /* without '?', NULL when there is none */
 	char *authority;/* what the Host header carries: host[:port], the port only when not default */
