@@ -49,7 +49,7 @@ static inline bool outcome_is_judged(enum outcome outcome)
 
 /* The worse of two attempts of one run. ok is the best, then come the local ones, then the
  * failures of the service; of two such failures the one that got less far (the earlier row of
- * outcome.def) is the worse. */
+ * outcome.def) is the worse. OUTCOME_NONE gives way to any other, so that a fold may begin with it. */
 enum outcome outcome_worse(enum outcome a, enum outcome b);
 
 #endif
