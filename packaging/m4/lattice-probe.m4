@@ -18,6 +18,27 @@ AC_DEFUN([LP_ADD_FLAGS],
      CFLAGS=$lp_saved_CFLAGS
    done])
 
+# LP_NEED_FLAGS(VARIABLE, FLAGS): the same for flags that were asked for: configure stops when one
+# does not compile and link.
+AC_DEFUN([LP_NEED_FLAGS],
+  [for lp_flag in $2; do
+     AC_MSG_CHECKING([whether $CC builds with $lp_flag])
+     lp_saved_CFLAGS=$CFLAGS
+     CFLAGS="$CFLAGS -Werror $lp_flag"
+     AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+       [AC_MSG_RESULT([yes])
+        $1="$$1 $lp_flag"],
+       [AC_MSG_RESULT([no])
+        AC_MSG_ERROR([$CC does not build with $lp_flag, which was asked for])])
+     CFLAGS=$lp_saved_CFLAGS
+   done])
+
+# LP_PYTHON_MODULE(NAME): have_NAME is yes when $PYTHON3 can import it.
+AC_DEFUN([LP_PYTHON_MODULE],
+  [AC_MSG_CHECKING([whether $PYTHON3 has $1])
+   AS_IF([$PYTHON3 -c 'import $1' >/dev/null 2>&1], [have_$1=yes], [have_$1=no])
+   AC_MSG_RESULT([$have_$1])])
+
 # LP_ADD_LDFLAGS(VARIABLE, FLAGS): the same for the linker.
 AC_DEFUN([LP_ADD_LDFLAGS],
   [for lp_flag in $2; do

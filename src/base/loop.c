@@ -125,6 +125,8 @@ struct loop *loop_new(void)
 
 void loop_free(struct loop *loop)
 {
+	int err;
+
 	if (!loop)
 		return;
 	assert(loop->heap_count == 0);
@@ -133,8 +135,8 @@ void loop_free(struct loop *loop)
 	uv_close((uv_handle_t *)&loop->check, NULL);
 	/* Lets handles that were stopped in the last turn, and cancelled work, come to their end. */
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-	if (uv_loop_close(&loop->uv) != 0)
-		assert(!"a registration outlived its loop");
+	err = uv_loop_close(&loop->uv);
+	assert(err == 0); /* else a registration outlived its loop */
 	free(loop->heap);
 	free(loop);
 }
