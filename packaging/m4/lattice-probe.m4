@@ -5,12 +5,13 @@
 AC_DEFUN([LP_SWITCH],
   [AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$2])], [], [enable_$1=no])])
 
-# LP_ADD_FLAGS(VARIABLE, FLAGS): appends each compiler flag that this compiler takes.
+# LP_ADD_FLAGS(VARIABLE, FLAGS): appends each compiler flag that this compiler takes. gcc takes any
+# -Wno-x in silence until it has something else to say, so -Wx is asked for instead.
 AC_DEFUN([LP_ADD_FLAGS],
   [for lp_flag in $2; do
      AC_MSG_CHECKING([whether $CC takes $lp_flag])
      lp_saved_CFLAGS=$CFLAGS
-     CFLAGS="$CFLAGS -Werror $lp_flag"
+     CFLAGS="$CFLAGS -Werror `AS_ECHO(["$lp_flag"]) | sed 's/^-Wno-/-W/'`"
      AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
        [AC_MSG_RESULT([yes])
         $1="$$1 $lp_flag"],
