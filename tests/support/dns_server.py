@@ -325,8 +325,8 @@ class DnsServer(service.Server):
         try:
             if forged := answer.get("forged_first"):
                 peer.send(false_reply(query, answer, forged, self.randomness), forged == "other_port")
+            entry["answered_us"] = service.mono_us()  # before it leaves: whoever has it can see this
             peer.reply(query, answer, self.randomness)
-            entry["answered_us"] = service.mono_us()
         except OSError:
             pass  # the client went away
 

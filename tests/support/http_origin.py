@@ -28,17 +28,20 @@ ROUTE, all keys optional:
                      gzip_bomb (bomb_mib N, 64 by default), stall (header, then nothing)
   close_after N, reset_after N, stall_after N    after N bytes of the answer
   sequence [..]      one ROUTE per request, the last one stays
-A late accept cannot be scripted here: the kernel finishes the handshake whatever this program does.
-Fill the backlog (`Origin(backlog=0)` and one idle connection) or delay SYNs in the lab with nft.
+A late accept cannot be scripted: the kernel finishes the TCP handshake whatever this program does.
+Origin(backlog=0), saturate() and release() leave SYNs unanswered meanwhile, so that connect lasts
+until the SYN's next repetition (1 s, 3 s); finer delays are for the lab.
 
-Every instant is CLOCK_MONOTONIC in µs, taken when the call returned. `arrived_wall_us` is the
-kernel's own receive time (SO_TIMESTAMPNS, wall clock) of the first bytes, where it gave one.
-Control port: GET /connections, POST /script, POST /reset.
+Instants are CLOCK_MONOTONIC in µs: accept and reads when the call returned, sends when begun (the
+last byte: when the last send returned). `arrived_wall_us` is the kernel's own receive time of the
+client's first bytes (SO_TIMESTAMPNS, wall clock), where it gave one.
+Control port: GET /connections, POST /script, POST /reset, POST /saturate, POST /release.
 """
 
 import base64
 import gzip
 import json
+import select
 import socket
 import ssl
 import struct
@@ -134,8 +137,12 @@ class Origin(service.Server):
             self.certs = certs.cached()
         self.backlog = backlog
         self.lock = threading.Lock()
+        self.closed = threading.Condition(self.lock)
         self.records = []
         self.open = set()
+        self.accepting = threading.Event()
+        self.accepting.set()
+        self.fillers = {}
         self.listeners = []
         self.threads = []
         self.listening = []
@@ -158,6 +165,7 @@ class Origin(service.Server):
             self.threads.append(thread)
 
     def stop(self):
+        self.release()
         for listener in self.listeners:
             listener.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
@@ -173,6 +181,29 @@ class Origin(service.Server):
         with self.lock:
             self.script = parsed
         return {}
+
+    def saturate(self):
+        """Stops accepting and fills every backlog; needs backlog=0, where one connection fills it."""
+        if self.backlog != 0:
+            raise ValueError("saturate() needs an Origin with backlog=0")
+        self.accepting.clear()
+        for listener in self.listeners:
+            filler = socket.create_connection(listener.getsockname()[:2])
+            self.fillers[service.format_address(filler.getsockname())] = filler
+        return {}
+
+    def release(self):
+        for filler in self.fillers.values():
+            filler.close()
+        self.accepting.set()
+        return {}
+
+    def finished(self, timeout_s=5):
+        """The records, once every connection has ended: all stamps, bytes and endings are in."""
+        with self.lock:
+            if not self.closed.wait_for(lambda: not self.open, timeout_s):
+                raise TimeoutError(f"{len(self.open)} connections are still open")
+        return self.connections()
 
     def connections(self):
         with self.lock:
@@ -190,15 +221,24 @@ class Origin(service.Server):
     def control_routes(self):
         return {("GET", "/connections"): lambda _: self.connections(),
                 ("POST", "/script"): self.set_script,
+                ("POST", "/saturate"): lambda _: self.saturate(),
+                ("POST", "/release"): lambda _: self.release(),
                 ("POST", "/reset"): lambda _: self.reset()}
 
     def _accept(self, listener, is_tls):
         while True:
+            self.accepting.wait()
             try:
+                select.select([listener], [], [])
+                if not self.accepting.is_set():
+                    continue
                 sock, client = listener.accept()
             except OSError:
                 return
             accepted_us = service.mono_us()
+            if self.fillers.pop(service.format_address(client), None):
+                sock.close()
+                continue
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             record = {"client": service.format_address(client), "accepted_us": accepted_us, "tls": is_tls,
                       "arrived_wall_us": None, "hello_us": None, "tls_done_us": None, "closed_us": None,
@@ -216,6 +256,7 @@ class Origin(service.Server):
     def forget(self, connection):
         with self.lock:
             self.open.discard(connection)
+            self.closed.notify_all()
 
 
 class Connection:
@@ -378,11 +419,14 @@ class Answer:
         room = None if limit is None else max(0, limit - self.request["bytes_sent"])
         piece = data if room is None else data[:room]
         if piece:
-            self.connection.sock.sendall(piece)
+            # Stamped before it leaves, so that whoever has it can see the stamp; once more after, for
+            # a piece that the client was slow to take.
             now = service.mono_us()
             self.request["first_response_byte_us"] = self.request["first_response_byte_us"] or now
             self.request["last_response_byte_us"] = now
             self.request["bytes_sent"] += len(piece)
+            self.connection.sock.sendall(piece)
+            self.request["last_response_byte_us"] = service.mono_us()
         if room is not None and len(data) >= room:
             self._stop(word)
 
@@ -530,10 +574,12 @@ def main():
     parser = service.program_arguments("scriptable HTTP/1.1 origin")
     parser.add_argument("--listen-tls", action="append", default=[], metavar="ADDR:PORT")
     parser.add_argument("--certs", metavar="DIR", help="where certs.py has put its certificates")
+    parser.add_argument("--backlog", type=int, default=512, help="0 for /saturate")
     options = parser.parse_args()
     http = options.listen or ([] if options.listen_tls else ["127.0.0.1:0"])
     made = certs.existing(options.certs) if options.certs else None
-    server = Origin(service.read_script(options.script), http, options.listen_tls, made)
+    server = Origin(service.read_script(options.script), http, options.listen_tls, made,
+                    options.backlog)
     service.run_until_signal(server, options.control)
 
 

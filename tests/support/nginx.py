@@ -8,7 +8,7 @@ wrong-name.probe.test, self-signed.probe.test, untrusted.probe.test, refused.pro
 handshake); every other name gets the valid certificate.
 Paths: /  /healthz  /status/CODE  /large (1 MiB)  /slow (20 kB/s)  /close (empty reply)  /reset (RST)
 /redirect (302 to /healthz)  /redirect-loop  /redirect-imds  /headers  /auth-denied (Lattice's 403)
-/no-route (a bare 404).
+/no-route (a 404 without a marker of the application).
 As a program: runs in the foreground until SIGTERM, prints the usual `listening` lines.
 """
 
@@ -81,7 +81,7 @@ SERVER = """
     location = /redirect-imds {{ return 302 http://169.254.169.254/latest/meta-data/; }}
     location = /headers {{ add_header x-probe-version 1.2.3; add_header x-probe-empty ""; return 200 "ok\\n"; }}
     location = /auth-denied {{ return 403 "{denied}"; }}
-    location = /no-route {{ return 404 ""; }}
+    location = /no-route {{ return 404 "Not Found"; }}
 {statuses}
 {locations}
   }}
