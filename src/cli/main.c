@@ -1,10 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
-int main(void)
+#include "cli_internal.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{ "run", cmd_run, "probe on schedule and push metrics to CloudWatch" },
+	{ "once", cmd_once, "run probes or URLs now, once, and show the results" },
+	{ "check-config", cmd_check_config, "check the configuration, show metrics and monthly cost" },
+	{ "version", cmd_version, "show the version and the libraries in use" },
+};
+
+static void print_usage(FILE *stream)
 {
-	puts(PACKAGE_STRING);
-	return 0;
+	fputs("usage: lattice-probe COMMAND [OPTION…]\n"
+	      "\n"
+	      "Probes Amazon VPC Lattice services from inside a consumer VPC.\n"
+	      "\n",
+		stream);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].help);
+	fputs("\n"
+	      "lattice-probe COMMAND --help says more about each.\n"
+	      "Try it now: lattice-probe once https://example.com\n",
+		stream);
+}
+
+int main(int argc, char **argv)
+{
+	/* A peer that closes early must give EPIPE, not end the process. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(0077);
+	if (argc < 2) {
+		print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return CLI_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		return cmd_version(argc - 1, argv + 1);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "lattice-probe: there is no command '%s'\n\n", argv[1]);
+	print_usage(stderr);
+	return CLI_EXIT_USAGE;
 }

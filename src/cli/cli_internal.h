@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli_internal: the commands of the shell, one file each. A command gets argv with its own name in
+ * front and returns the exit code. */
+#ifndef LATTICE_PROBE_CLI_INTERNAL_H
+#define LATTICE_PROBE_CLI_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct conf;
+struct result;
+
+enum cli_exit {
+	CLI_EXIT_OK = 0,      /* healthy */
+	CLI_EXIT_FAILED = 1,  /* a probe failed or a problem was found */
+	CLI_EXIT_USAGE = 2,   /* wrong usage or configuration */
+	CLI_EXIT_UNKNOWN = 3  /* could not tell */
+};
+
+#define CLI_CONF_PATH LP_SYSCONFDIR "/lattice-probe.conf"
+
+int cmd_run(int argc, char **argv);
+int cmd_once(int argc, char **argv);
+int cmd_check_config(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+/* Loads the configuration and prints every mistake and warning to stderr. NULL: exit with
+ * CLI_EXIT_USAGE. */
+struct conf *cli_load_conf(const char *path);
+
+/* How wide and how colourful the output may be: a terminal's width (80 when unknown), colour only on
+ * a terminal without NO_COLOR (https://no-color.org). */
+struct cli_terminal {
+	bool is_terminal;
+	bool has_colour;
+	int columns;
+};
+struct cli_terminal cli_terminal_of(FILE *stream);
+
+/* ---- once_table: the results of `once` for people ---- */
+
+/* `bars`: a phase bar below each row, scaled to the slowest run. */
+void once_table_print(FILE *stream, const struct cli_terminal *terminal, const struct result *results,
+	size_t count, bool bars);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the named probes, or URLs, or every probe, once and now. Works without a configuration file
+ * as long as only URLs are asked for. */
+#include "cli_internal.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "lattice-probe/aws_call.h"
+#include "lattice-probe/conf.h"
+#include "lattice-probe/credentials.h"
+#include "lattice-probe/err.h"
+#include "lattice-probe/http.h"
+#include "lattice-probe/imds.h"
+#include "lattice-probe/log.h"
+#include "lattice-probe/loop.h"
+#include "lattice-probe/probe.h"
+#include "lattice-probe/resolver.h"
+#include "lattice-probe/result_json.h"
+
+#define AT_ONCE 8                         /* runs side by side: more would measure our own CPU */
+#define LAG_LIMIT_US (100 * US_PER_MS)
+
+struct once {
+	struct conf *conf;
+	struct target **targets; /* a reference each */
+	size_t count;
+	size_t next;
+	size_t open;
+	struct result *results;
+	bool is_done;
+	int credentials_err;
+
+	struct loop *loop;
+	struct resolver *resolver;
+	struct http_client *http;
+	struct aws_transport *transport; /* the last three only when a probe is signed */
+	struct imds *imds;
+	struct credentials *credentials;
+	struct probe_context context;
+};
+
+struct run {
+	struct once *once;
+	size_t index;
+};
+
+static void print_usage(FILE *stream)
+{
+	fputs("usage: lattice-probe once [-c FILE] [--json] [PROBE|URL…]\n"
+	      "\n"
+	      "Runs the named probes, or http(s) URLs, or every configured probe, once and now.\n"
+	      "\n"
+	      "  -c, --config FILE  the configuration (default " CLI_CONF_PATH ");\n"
+	      "                     not needed when only URLs are given\n"
+	      "      --json         print {\"results\": […], \"ok\": N, \"failed\": N}\n"
+	      "\n"
+	      "Exit status: 0 all ok, 1 a probe failed, 2 usage or configuration, 3 could not tell\n"
+	      "(this host's own trouble: no descriptors, no credentials, a denied address).\n",
+		stream);
+}
+
+/* ---- which targets ------------------------------------------------------------------------ */
+
+static bool is_url(const char *word)
+{
+	return strstr(word, "://") != NULL;
+}
+
+static struct target *find_target(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->target_count; i++)
+		if (strcmp(conf->targets[i]->name, name) == 0)
+			return target_hold(conf->targets[i]);
+	return NULL;
+}
+
+static bool add_word(struct once *once, const char *word)
+{
+	const char *why = "";
+	struct target *target = NULL;
+
+	if (!is_url(word)) {
+		target = find_target(once->conf, word);
+		if (!target)
+			fprintf(stderr, "lattice-probe: no probe is named '%s' (a URL starts with http:// or "
+				"https://)\n", word);
+	} else if (conf_target_for_url(once->conf, word, &target, &why) != 0) {
+		fprintf(stderr, "lattice-probe: '%s' cannot be probed: %s\n", word, why);
+		target = NULL;
+	}
+	if (target)
+		once->targets[once->count++] = target;
+	return target != NULL;
+}
+
+static bool choose_targets(struct once *once, int count, char **words)
+{
+	size_t wanted = count > 0 ? (size_t)count : once->conf->target_count;
+	bool good = true;
+
+	once->targets = calloc(wanted + 1, sizeof(*once->targets));
+	once->results = calloc(wanted + 1, sizeof *once->results);
+	if (!once->targets || !once->results) {
+		fprintf(stderr, "lattice-probe: %s\n", err_text(ERR_NOMEM));
+		return false;
+	}
+	for (int i = 0; i < count; i++)
+		good = add_word(once, words[i]) && good;
+	for (size_t i = 0; count == 0 && i < wanted; i++)
+		once->targets[once->count++] = target_hold(once->conf->targets[i]);
+	if (good && once->count == 0)
+		fputs("lattice-probe: no probe is configured; name a URL, or add a [probe NAME] section\n", stderr);
+	return good && once->count > 0;
+}
+
+static struct conf *load(const char *path, int count, char **words)
+{
+	bool needs_file = path || count == 0;
+
+	for (int i = 0; i < count; i++)
+		needs_file = needs_file || !is_url(words[i]);
+	if (!path)
+		path = CLI_CONF_PATH;
+	/* A configuration that is there is used also for URLs: its timers are what the daemon uses. */
+	if (!needs_file && access(path, R_OK) != 0)
+		return conf_new_default();
+	return cli_load_conf(path);
+}
+
+/* ---- the runs ----------------------------------------------------------------------------- */
+
+static void start_runs(struct once *once);
+
+static void on_finished(void *user, struct result *result)
+{
+	struct run *run = user;
+	struct once *once = run->once;
+
+	once->results[run->index] = *result;
+	free(run);
+	once->open--;
+	start_runs(once);
+}
+
+static void fail_run(struct once *once, size_t index)
+{
+	result_init(&once->results[index], once->targets[index]);
+	once->results[index].outcome = OUTCOME_LOCAL_FAULT;
+	result_set_detail(&once->results[index], "%s", err_text(ERR_NOMEM));
+}
+
+static void start_one(struct once *once, size_t index)
+{
+	struct run *run = malloc(sizeof *run);
+
+	if (!run) {
+		fail_run(once, index);
+		return;
+	}
+	*run = (struct run){ once, index };
+	once->open++;
+	if (!probe_start(&once->context, once->targets[index], wall_now(), mono_now(), 0, on_finished, run)) {
+		once->open--;
+		free(run);
+		fail_run(once, index);
+	}
+}
+
+static void start_runs(struct once *once)
+{
+	while (once->next < once->count && once->open < AT_ONCE)
+		start_one(once, once->next++);
+	if (once->open == 0 && once->next == once->count)
+		once->is_done = true;
+}
+
+static void on_credentials(void *user, int err, const char *why)
+{
+	struct once *once = user;
+
+	(void)err; /* without any, each signed run says why by itself */
+	(void)why;
+	once->context.skew_us = aws_transport_skew_us(once->transport);
+	start_runs(once);
+}
+
+static bool needs_signing(const struct once *once)
+{
+	for (size_t i = 0; i < once->count; i++)
+		if (once->targets[i]->auth == TARGET_AUTH_SIGV4)
+			return true;
+	return false;
+}
+
+static bool set_up_signing(struct once *once)
+{
+	const struct aws_transport_options options = { .ca_file = getenv("AWS_CA_BUNDLE") };
+
+	once->transport = aws_transport_new(once->loop, &options);
+	if (!once->transport)
+		return false;
+	once->imds = imds_new(once->loop, aws_transport_http(once->transport));
+	if (!once->imds)
+		return false;
+	once->credentials = credentials_new(once->loop, once->imds, once->transport);
+	once->context.credentials = once->credentials;
+	return once->credentials && credentials_wait(once->credentials, on_credentials, once) == 0;
+}
+
+static bool set_up(struct once *once)
+{
+	const struct resolver_options options = { .max_rate = once->conf->max_dns_rate };
+	const char *region = strcmp(once->conf->region, "auto") == 0 ? getenv("AWS_REGION") : once->conf->region;
+
+	once->loop = loop_new();
+	if (!once->loop)
+		return false;
+	once->resolver = resolver_new(once->loop, &options);
+	once->http = http_client_new(once->loop, NULL);
+	if (!once->resolver || !once->http)
+		return false;
+	once->context = (struct probe_context){ .loop = once->loop, .resolver = once->resolver,
+		.http = once->http, .region = region ? region : "", .lag_limit_us = LAG_LIMIT_US };
+	if (needs_signing(once))
+		return set_up_signing(once);
+	start_runs(once);
+	return true;
+}
+
+static void tear_down(struct once *once)
+{
+	credentials_free(once->credentials);
+	imds_free(once->imds);
+	aws_transport_free(once->transport);
+	http_client_free(once->http);
+	resolver_free(once->resolver);
+	loop_free(once->loop);
+	for (size_t i = 0; i < once->count; i++) {
+		result_done(&once->results[i]);
+		target_drop(once->targets[i]);
+	}
+	free(once->results);
+	free(once->targets);
+	conf_free(once->conf);
+}
+
+/* ---- the results -------------------------------------------------------------------------- */
+
+static int exit_code(const struct once *once)
+{
+	int code = CLI_EXIT_OK;
+
+	for (size_t i = 0; i < once->count; i++) {
+		if (outcome_is_local(once->results[i].outcome) && code == CLI_EXIT_OK)
+			code = CLI_EXIT_UNKNOWN;
+		else if (outcome_is_judged(once->results[i].outcome) && once->results[i].outcome != OUTCOME_OK)
+			code = CLI_EXIT_FAILED;
+	}
+	return code;
+}
+
+static size_t count_ok(const struct once *once)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < once->count; i++)
+		count += once->results[i].outcome == OUTCOME_OK;
+	return count;
+}
+
+static void print_json(const struct once *once)
+{
+	json_t *object = json_object();
+	json_t *list = json_array();
+	size_t ok = count_ok(once);
+
+	for (size_t i = 0; i < once->count; i++)
+		(void)json_array_append_new(list, result_to_json(&once->results[i]));
+	if (json_object_set_new(object, "results", list) != 0 ||
+	    json_object_set_new(object, "ok", json_integer((json_int_t)ok)) != 0 ||
+	    json_object_set_new(object, "failed", json_integer((json_int_t)(once->count - ok))) != 0)
+		fprintf(stderr, "lattice-probe: %s\n", err_text(ERR_NOMEM));
+	(void)json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	putchar('\n');
+	json_decref(object);
+}
+
+static void print_table(const struct once *once)
+{
+	struct cli_terminal terminal = cli_terminal_of(stdout);
+
+	once_table_print(stdout, &terminal, once->results, once->count, terminal.is_terminal);
+	if (once->count > 1)
+		printf("%zu probes, %zu ok, %zu failed\n", once->count, count_ok(once),
+			once->count - count_ok(once));
+}
+
+static int run_once(struct once *once, bool json)
+{
+	int code;
+
+	if (!set_up(once)) {
+		fprintf(stderr, "lattice-probe: %s\n", err_text(ERR_NOMEM));
+		return CLI_EXIT_UNKNOWN;
+	}
+	loop_run_until(once->loop, &once->is_done);
+	code = exit_code(once);
+	if (json)
+		print_json(once);
+	else
+		print_table(once);
+	return code;
+}
+
+int cmd_once(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct once once = { 0 };
+	const char *path = NULL;
+	bool json = false;
+	int code = CLI_EXIT_USAGE;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': path = optarg; break;
+		case 'j': json = true; break;
+		case 'h': print_usage(stdout); return CLI_EXIT_OK;
+		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		}
+	}
+	log_start(STDERR_FILENO, LOG_LEVEL_WARNING);
+	once.conf = load(path, argc - optind, argv + optind);
+	if (once.conf && choose_targets(&once, argc - optind, argv + optind))
+		code = run_once(&once, json);
+	tear_down(&once);
+	return code;
+}

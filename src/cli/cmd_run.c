@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_internal.h"
+
+#include <getopt.h>
+#include <unistd.h>
+
+#include "lattice-probe/agent.h"
+#include "lattice-probe/conf.h"
+#include "lattice-probe/log.h"
+
+static void print_usage(FILE *stream)
+{
+	fputs("usage: lattice-probe run [-c FILE] [--dry-run] [--verbose]\n"
+	      "\n"
+	      "Probes on schedule and pushes metrics to CloudWatch until SIGTERM or SIGINT.\n"
+	      "\n"
+	      "  -c, --config FILE  the configuration (default " CLI_CONF_PATH ")\n"
+	      "      --dry-run      print each datum as a JSON line instead of sending it\n"
+	      "      --verbose      log every run\n",
+		stream);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "dry-run", no_argument, NULL, 'n' }, { "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	struct agent_options agent = { .conf_path = CLI_CONF_PATH, .output = stdout };
+	enum log_level level = LOG_LEVEL_INFO;
+	struct conf *conf;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': agent.conf_path = optarg; break;
+		case 'n': agent.dry_run = true; break;
+		case 'v': level = LOG_LEVEL_DEBUG; break;
+		case 'h': print_usage(stdout); return CLI_EXIT_OK;
+		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "lattice-probe: run takes no argument '%s'\n", argv[optind]);
+		print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	log_start(STDERR_FILENO, level);
+	conf = cli_load_conf(agent.conf_path);
+	if (!conf)
+		return CLI_EXIT_USAGE;
+	return agent_run(conf, &agent);
+}
