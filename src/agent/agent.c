@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the daemon:
+ *   start:    loop → net → aws → identity (asks who and where we are) → metrics → runs
+ *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
+ *   free:     exact reverse of start
+ * A second SIGTERM or SIGINT skips the waiting. */
+#include "agent_internal.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice-probe/aws_call.h"
+#include "lattice-probe/credentials.h"
+#include "lattice-probe/err.h"
+#include "lattice-probe/http.h"
+#include "lattice-probe/log.h"
+#include "lattice-probe/resolver.h"
+#include "lattice-probe/sink.h"
+
+#define LAG_LIMIT_US (100 * US_PER_MS)
+#define IDENTITY_WAIT_US (5 * US_PER_S)
+#define IDENTITY_WAIT_MAX_US (60 * US_PER_S)
+#define MINUTE_US (60 * US_PER_S)
+
+static const int stop_signals[2] = { SIGTERM, SIGINT };
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+static void log_summary(const struct agent *agent)
+{
+	const struct agent_counters *counters = &agent->counters;
+	struct sink_counters sink = { 0 };
+	double dropped = 0;
+
+	if (agent->sink)
+		sink_read_counters(agent->sink, &sink);
+	for (size_t i = 0; i < SINK_DROP_COUNT; i++)
+		dropped += sink.dropped[i];
+	log_info("event=stopped scheduled=%" PRIu64 " run=%" PRIu64 " missed=%" PRIu64 " late=%" PRIu64
+		 " local=%" PRIu64 " samples_delivered=%.0f samples_waiting=%.0f samples_dropped=%.0f"
+		 " samples_in_doubt=%.0f requests=%" PRIu64,
+		counters->scheduled, counters->run, counters->missed, counters->late, counters->local,
+		sink.delivered, sink.waiting, dropped, sink.in_doubt, sink.requests);
+}
+
+static void on_flushed(void *user)
+{
+	struct agent *agent = user;
+
+	loop_stop(agent->loop);
+}
+
+/* Every run has ended: what is in the windows goes out, as partial windows. */
+static void flush(struct agent *agent)
+{
+	if (agent->is_flushing)
+		return;
+	loop_timer_stop(agent->loop, &agent->stop_timer);
+	loop_timer_stop(agent->loop, &agent->close_timer);
+	aggregate_close_all(agent->aggregate, wall_now());
+	agent->is_flushing = true;
+	sink_flush(agent->sink, agent->stop_deadline, on_flushed, agent);
+}
+
+static void on_runs_overdue(void *user)
+{
+	struct agent *agent = user;
+
+	agent_runs_cancel(agent);
+	flush(agent);
+}
+
+void agent_run_ended(struct agent *agent)
+{
+	if (agent->is_stopping && agent->in_flight == 0)
+		flush(agent);
+}
+
+static void stop(struct agent *agent)
+{
+	int64_t shutdown_us = agent->conf->shutdown_timeout_us;
+	struct mono now = mono_now();
+
+	agent->is_stopping = true;
+	agent->stop_deadline = mono_add(now, shutdown_us);
+	if (!agent->is_running) {
+		loop_stop(agent->loop);
+		return;
+	}
+	agent_runs_stop_scheduling(agent);
+	log_info("event=stopping in_flight=%zu deadline_ms=%" PRId64, agent->in_flight, shutdown_us / US_PER_MS);
+	if (agent->in_flight == 0)
+		flush(agent);
+	/* Half of the time for the runs, half for publishing. */
+	else if (loop_timer_start(agent->loop, &agent->stop_timer, mono_add(now, shutdown_us / 2),
+			 on_runs_overdue, agent) != 0)
+		on_runs_overdue(agent);
+}
+
+static void on_stop_signal(void *user, int signal_number)
+{
+	struct agent *agent = user;
+
+	(void)signal_number;
+	if (agent->is_stopping)
+		loop_stop(agent->loop);
+	else
+		stop(agent);
+}
+
+/* ---- the start ---------------------------------------------------------------------------- */
+
+static void on_minute(void *user)
+{
+	struct agent *agent = user;
+
+	log_flush_repeats();
+	(void)loop_timer_start(agent->loop, &agent->minute_timer, mono_add(mono_now(), MINUTE_US), on_minute,
+		agent);
+}
+
+static void give_up(struct agent *agent, const char *why)
+{
+	log_err("event=not_started why=\"%s\"", why);
+	agent->exit_code = 1;
+	loop_stop(agent->loop);
+}
+
+static void start_running(struct agent *agent)
+{
+	agent->context.region = agent->facts.region;
+	if (credentials_set_region(agent->credentials, agent->facts.region) != 0 ||
+	    !agent_metrics_start(agent) || !agent_runs_start(agent)) {
+		give_up(agent, "no memory, or no endpoint for the region");
+		return;
+	}
+	agent->is_running = true;
+	log_info("event=started probes=%zu disabled=%zu agent_id=%s agent_id_from=%s region=%s", agent->probe_count,
+		agent->conf->disabled_count, agent->facts.agent_id, agent->facts.agent_id_source,
+		agent->facts.region[0] ? agent->facts.region : "unknown");
+	if (agent->probe_count == 0)
+		log_info("event=idle why=\"no probe is configured\" fix=\"add a [probe NAME] section with url = https://… "
+			 "to %s or to conf.d beside it, then restart\"", agent->options.conf_path);
+}
+
+static void find_identity(void *user);
+
+static void on_identity(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why)
+{
+	if (!err) {
+		agent->facts = *facts;
+		start_running(agent);
+		return;
+	}
+	agent->identity_wait_us = agent->identity_wait_us ? agent->identity_wait_us * 2 : IDENTITY_WAIT_US;
+	if (agent->identity_wait_us > IDENTITY_WAIT_MAX_US)
+		agent->identity_wait_us = IDENTITY_WAIT_MAX_US;
+	log_warning("event=identity_unknown cause=\"%s\" why=\"%s\" retry_in_s=%" PRId64, err_text(err), why,
+		agent->identity_wait_us / US_PER_S);
+	if (loop_timer_start(agent->loop, &agent->identity_retry,
+		    mono_add(mono_now(), agent->identity_wait_us), find_identity, agent) != 0)
+		give_up(agent, err_text(ERR_NOMEM));
+}
+
+static void find_identity(void *user)
+{
+	struct agent *agent = user;
+
+	agent->identity = agent_identity_start(agent, on_identity);
+	if (!agent->identity)
+		give_up(agent, err_text(ERR_NOMEM));
+}
+
+static const char *setting(const char *value, const char *none)
+{
+	return strcmp(value, none) == 0 ? NULL : value;
+}
+
+static bool start_net(struct agent *agent)
+{
+	const struct conf *conf = agent->conf;
+	const struct resolver_options resolver = { .max_rate = conf->max_dns_rate };
+	const struct aws_transport_options transport = { .ca_file = getenv("AWS_CA_BUNDLE"),
+		.proxy = setting(conf->proxy, "none"), .resolver = &conf->defaults.resolver };
+
+	agent->loop = loop_new();
+	if (!agent->loop)
+		return false;
+	agent->resolver = resolver_new(agent->loop, &resolver);
+	agent->http = http_client_new(agent->loop, NULL);
+	agent->transport = aws_transport_new(agent->loop, &transport);
+	if (!agent->resolver || !agent->http || !agent->transport)
+		return false;
+	agent->imds = imds_new(agent->loop, aws_transport_http(agent->transport));
+	if (!agent->imds)
+		return false;
+	agent->credentials = credentials_new(agent->loop, agent->imds, agent->transport);
+	agent->context = (struct probe_context){ .loop = agent->loop, .resolver = agent->resolver,
+		.http = agent->http, .credentials = agent->credentials, .region = "",
+		.lag_limit_us = LAG_LIMIT_US };
+	return agent->credentials != NULL;
+}
+
+static bool start_signals(struct agent *agent)
+{
+	for (size_t i = 0; i < 2; i++) {
+		agent->signals[i] = loop_signal_start(agent->loop, stop_signals[i], on_stop_signal, agent);
+		if (!agent->signals[i])
+			return false;
+	}
+	return loop_timer_start(agent->loop, &agent->minute_timer, mono_add(mono_now(), MINUTE_US), on_minute,
+		       agent) == 0;
+}
+
+static void stop_all(struct agent *agent)
+{
+	if (agent->loop) {
+		loop_timer_stop(agent->loop, &agent->stop_timer);
+		loop_timer_stop(agent->loop, &agent->minute_timer);
+		loop_timer_stop(agent->loop, &agent->identity_retry);
+		loop_timer_stop(agent->loop, &agent->due_timer);
+		agent_identity_stop(agent->identity);
+		if (agent->in_flight > 0)
+			agent_runs_cancel(agent);
+		agent_runs_free(agent);
+		agent_metrics_free(agent);
+		for (size_t i = 0; i < 2; i++)
+			loop_signal_stop(agent->signals[i]);
+	}
+	credentials_free(agent->credentials);
+	imds_free(agent->imds);
+	aws_transport_free(agent->transport);
+	http_client_free(agent->http);
+	resolver_free(agent->resolver);
+	loop_free(agent->loop);
+	conf_free(agent->conf);
+}
+
+int agent_run(struct conf *conf, const struct agent_options *options)
+{
+	struct agent agent = { .conf = conf, .options = *options };
+
+	if (start_net(&agent) && start_signals(&agent)) {
+		find_identity(&agent);
+		loop_run(agent.loop);
+		if (agent.is_running)
+			log_summary(&agent);
+	} else {
+		log_err("event=not_started why=\"%s\"", err_text(ERR_NOMEM));
+		agent.exit_code = 1;
+	}
+	stop_all(&agent);
+	log_flush_repeats();
+	return agent.exit_code;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
+ * agent_identity.c finds out who and where it is, agent_runs.c drives the probes, agent_metrics.c
+ * takes results to the sink. */
+#ifndef LATTICE_PROBE_AGENT_INTERNAL_H
+#define LATTICE_PROBE_AGENT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lattice-probe/agent.h"
+#include "lattice-probe/aggregate.h"
+#include "lattice-probe/conf.h"
+#include "lattice-probe/endpoint.h"
+#include "lattice-probe/imds.h"
+#include "lattice-probe/loop.h"
+#include "lattice-probe/outcome.h"
+#include "lattice-probe/probe.h"
+
+struct agent;
+struct agent_identity;
+struct schedule;
+struct sink;
+
+#define AGENT_ID_SIZE 256
+#define AGENT_REGION_SIZE 64
+
+/* ---- agent_identity ---- */
+
+struct agent_identity_facts {
+	char agent_id[AGENT_ID_SIZE];
+	const char *agent_id_source; /* "agent_id", "ecs-task", "imds", "machine-id" */
+	char region[AGENT_REGION_SIZE];
+	struct imds_facts imds;      /* "" where unknown */
+};
+
+/* Finds the agent id (the setting, else the ECS task, else the instance, else the machine), the
+ * region and the facts that dimensions ask for. `found` runs once, never from inside this call; with
+ * err < 0 `why` (static) says what is missing. NULL: no memory. */
+struct agent_identity *agent_identity_start(struct agent *agent,
+	void (*found)(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why));
+void agent_identity_stop(struct agent_identity *identity); /* NULL is fine */
+
+/* ---- agent_runs ---- */
+
+/* One configured probe and its state. */
+struct agent_probe {
+	struct agent *agent;
+	struct target *target;           /* a reference */
+	struct aggregate_series *series;
+	struct probe *running;           /* NULL: between runs */
+	struct wall scheduled;           /* of the running one */
+	unsigned rotation;
+	enum outcome last_outcome;
+};
+
+struct agent_counters { /* scheduled = run + missed, always; a run that goes on counts when it ends */
+	uint64_t scheduled;
+	uint64_t run;
+	uint64_t missed;
+	uint64_t late;
+	uint64_t local;
+};
+
+/* Makes one entry for each target; false: no memory. */
+bool agent_runs_start(struct agent *agent);
+
+/* No new runs from now on. Those that go on may still end. */
+void agent_runs_stop_scheduling(struct agent *agent);
+
+/* Ends those that still go on; each is a counted miss. */
+void agent_runs_cancel(struct agent *agent);
+void agent_runs_free(struct agent *agent);
+
+/* ---- agent_metrics ---- */
+
+/* Dimension sets, aggregate and sink; false: no memory or no endpoint (logged). */
+bool agent_metrics_start(struct agent *agent);
+struct aggregate_series *agent_metrics_series(struct agent *agent, const struct target *target);
+
+/* Looks again when the next window closes; after every result. */
+void agent_metrics_plan(struct agent *agent);
+void agent_metrics_free(struct agent *agent);
+
+/* ---- agent ---- */
+
+/* A run has ended (or was cancelled): shutdown may go on. */
+void agent_run_ended(struct agent *agent);
+
+struct agent {
+	struct conf *conf; /* owned */
+	struct agent_options options;
+	struct loop *loop;
+	struct loop_signal *signals[2];
+
+	struct resolver *resolver;
+	struct http_client *http;
+	struct aws_transport *transport;
+	struct imds *imds;
+	struct credentials *credentials;
+	struct probe_context context;
+
+	struct agent_identity *identity;
+	struct agent_identity_facts facts;
+	struct loop_timer identity_retry;
+	int64_t identity_wait_us;
+
+	struct schedule *schedule;
+	struct loop_timer due_timer;
+	struct agent_probe *probes;
+	size_t probe_count;
+	size_t in_flight;
+	struct agent_counters counters;
+
+	struct dimension_set *agent_sets[2];
+	struct aggregate *aggregate;
+	struct sink *sink;
+	struct loop_timer close_timer;
+	struct loop_timer minute_timer;
+	bool is_skewed;
+
+	bool is_running;  /* identity known, schedule going */
+	bool is_stopping;
+	bool is_flushing;
+	struct mono stop_deadline;
+	struct loop_timer stop_timer;
+	int exit_code;
+};
+
+#endif

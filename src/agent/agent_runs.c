@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Due instants become runs, or counted misses: the run before still goes on, too many are in flight,
+ * or there is no memory. scheduled = run + missed holds whenever nothing is in flight. */
+#include "agent_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice-probe/err.h"
+#include "lattice-probe/log.h"
+#include "lattice-probe/schedule.h"
+#include "lattice-probe/target.h"
+
+static void on_due(void *user);
+
+static void plan_next(struct agent *agent)
+{
+	struct mono due;
+
+	if (agent->is_stopping || !schedule_next(agent->schedule, &due))
+		return;
+	if (loop_timer_start(agent->loop, &agent->due_timer, due, on_due, agent) != 0)
+		log_err("event=stalled cause=\"%s\"", err_text(ERR_NOMEM));
+}
+
+static void count_missed(struct agent *agent, struct wall at, uint64_t amount)
+{
+	agent->counters.missed += amount;
+	aggregate_count(agent->aggregate, AGGREGATE_RUNS_MISSED, at, amount);
+	agent_metrics_plan(agent);
+}
+
+/* ---- the end of a run --------------------------------------------------------------------- */
+
+static void log_change(struct agent_probe *probe, const struct result *result)
+{
+	char detail[LOG_VALUE_SIZE];
+	bool is_ok = result->outcome == OUTCOME_OK;
+
+	log_debug("target=%s outcome=%s total_us=%lld", probe->target->name, outcome_name(result->outcome),
+		(long long)result->total_us);
+	if (result->outcome == probe->last_outcome)
+		return;
+	if (is_ok)
+		log_info("target=%s outcome=ok was=%s total_us=%lld", probe->target->name,
+			outcome_name(probe->last_outcome), (long long)result->total_us);
+	else
+		log_warning("target=%s outcome=%s was=%s elapsed_us=%lld why=%s", probe->target->name,
+			outcome_name(result->outcome), outcome_name(probe->last_outcome),
+			(long long)result->total_us,
+			log_value(result->detail[0] ? result->detail : outcome_words(result->outcome), detail));
+	probe->last_outcome = result->outcome;
+}
+
+static void on_finished(void *user, struct result *result)
+{
+	struct agent_probe *probe = user;
+	struct agent *agent = probe->agent;
+
+	probe->running = NULL;
+	agent->in_flight--;
+	agent->counters.run++;
+	if (outcome_is_local(result->outcome))
+		agent->counters.local++;
+	if (aggregate_add(probe->series, result) != 0)
+		log_err("target=%s event=sample_dropped cause=\"%s\"", probe->target->name, err_text(ERR_NOMEM));
+	log_change(probe, result);
+	result_done(result);
+	agent_metrics_plan(agent);
+	agent_run_ended(agent);
+}
+
+/* ---- the start of a run ------------------------------------------------------------------- */
+
+static void note_late(struct agent *agent, const struct schedule_due *due)
+{
+	if (mono_since(mono_now(), due->due) <= SCHEDULE_LATE_US)
+		return;
+	agent->counters.late++;
+	aggregate_count(agent->aggregate, AGGREGATE_RUNS_LATE, due->scheduled, 1);
+}
+
+static void start_run(struct agent *agent, const struct schedule_due *due)
+{
+	struct agent_probe *probe = due->user;
+
+	if (probe->running || agent->in_flight >= (size_t)agent->conf->max_in_flight) {
+		log_debug("target=%s event=missed cause=%s", probe->target->name,
+			probe->running ? "still_running" : "max_in_flight");
+		count_missed(agent, due->scheduled, 1);
+		return;
+	}
+	note_late(agent, due);
+	probe->scheduled = due->scheduled;
+	probe->running = probe_start(&agent->context, probe->target, due->scheduled, due->due,
+		probe->rotation++, on_finished, probe);
+	if (!probe->running) {
+		count_missed(agent, due->scheduled, 1);
+		return;
+	}
+	agent->in_flight++;
+}
+
+static void on_due(void *user)
+{
+	struct agent *agent = user;
+	struct schedule_due due;
+	uint64_t skipped = 0;
+
+	while (schedule_take(agent->schedule, mono_now(), wall_now(), &due, &skipped)) {
+		agent->counters.scheduled += skipped + 1;
+		if (skipped)
+			count_missed(agent, due.scheduled, skipped);
+		start_run(agent, &due);
+	}
+	plan_next(agent);
+}
+
+/* ---- start and stop ----------------------------------------------------------------------- */
+
+static bool add_probe(struct agent *agent, struct target *target)
+{
+	struct agent_probe *probe = &agent->probes[agent->probe_count];
+	uint32_t id;
+
+	*probe = (struct agent_probe){ .agent = agent, .target = target_hold(target) };
+	agent->probe_count++;
+	probe->series = agent_metrics_series(agent, target);
+	return probe->series && schedule_add(agent->schedule, target->name, target->interval_us, probe,
+					mono_now(), wall_now(), &id) == 0;
+}
+
+bool agent_runs_start(struct agent *agent)
+{
+	const struct conf *conf = agent->conf;
+
+	agent->schedule = schedule_new(agent->facts.agent_id);
+	agent->probes = calloc(conf->target_count + 1, sizeof *agent->probes);
+	if (!agent->schedule || !agent->probes)
+		return false;
+	for (size_t i = 0; i < conf->target_count; i++)
+		if (!add_probe(agent, conf->targets[i]))
+			return false;
+	plan_next(agent);
+	return true;
+}
+
+void agent_runs_stop_scheduling(struct agent *agent)
+{
+	loop_timer_stop(agent->loop, &agent->due_timer);
+}
+
+void agent_runs_cancel(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->probe_count; i++) {
+		struct agent_probe *probe = &agent->probes[i];
+
+		if (!probe->running)
+			continue;
+		probe_cancel(probe->running);
+		probe->running = NULL;
+		agent->in_flight--;
+		count_missed(agent, probe->scheduled, 1);
+	}
+}
+
+void agent_runs_free(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->probe_count; i++) {
+		if (agent->probes[i].series)
+			aggregate_series_end(agent->probes[i].series);
+		target_drop(agent->probes[i].target);
+	}
+	free(agent->probes);
+	agent->probes = NULL;
+	agent->probe_count = 0;
+	schedule_free(agent->schedule);
+	agent->schedule = NULL;
+}
