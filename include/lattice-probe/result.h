@@ -44,8 +44,11 @@ struct attempt {
 };
 
 /* One DNS question of a run, A or AAAA, each with its own time. */
+#define RESULT_TYPE_A 1     /* RFC 1035 section 3.2.2 */
+#define RESULT_TYPE_AAAA 28 /* RFC 3596 section 2.1 */
+
 struct result_question {
-	int type;               /* enum dns_type: 1 A, 28 AAAA */
+	int type;               /* RESULT_TYPE_… */
 	enum outcome outcome;   /* ok: at least one address */
 	int rcode;              /* RFC 1035 section 4.1.1; -1: no reply */
 	int64_t elapsed_us;     /* first datagram to answer, or to giving up */

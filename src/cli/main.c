@@ -15,9 +15,6 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "run", cmd_run, "probe on schedule and push metrics to CloudWatch" },
-	{ "once", cmd_once, "run probes or URLs now, once, and show the results" },
-	{ "check-config", cmd_check_config, "check the configuration, show metrics and monthly cost" },
 	{ "version", cmd_version, "show the version and the libraries in use" },
 };
 
@@ -32,7 +29,7 @@ static void print_usage(FILE *stream)
 		fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
 	      "lattice-probe COMMAND --help says more about each.\n"
-	      "Try it now: lattice-probe once https://example.com\n",
+	      "",
 		stream);
 }
 

@@ -134,6 +134,40 @@ static json_t *attempts_to_json(const struct result *result)
 	return NULL;
 }
 
+static json_t *question_to_json(const struct result_question *question)
+{
+	struct writer writer = { .object = json_object() };
+	char server[ADDRESS_TEXT_SIZE];
+
+	address_format_port(&question->server, server);
+	put_text(&writer, "type", question->type == RESULT_TYPE_A ? "A" : "AAAA");
+	put_text(&writer, "outcome", outcome_name(question->outcome));
+	put_number_unless(&writer, "rcode", question->rcode, -1);
+	put_text(&writer, "resolver", server);
+	put_number(&writer, "elapsed_us", question->elapsed_us);
+	put_number_unless(&writer, "ttl_s", question->ttl_s, -1);
+	put_number(&writer, "addresses", (int64_t)question->address_count);
+	put_number(&writer, "retransmits", question->retransmits);
+	put(&writer, "marks", marks_to_json(question->marks));
+	if (!writer.failed)
+		return writer.object;
+	json_decref(writer.object);
+	return NULL;
+}
+
+static json_t *questions_to_json(const struct result *result)
+{
+	json_t *array = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; array && i < result->question_count; i++)
+		failed |= json_array_append_new(array, question_to_json(&result->questions[i]));
+	if (!failed)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
 /* What was asked and who answered. */
 static void put_answer(struct writer *writer, const struct result *result)
 {
@@ -150,6 +184,7 @@ static void put_answer(struct writer *writer, const struct result *result)
 	put_number_unless(writer, "family", result->family, 0);
 	put_text(writer, "address", address);
 	put_text(writer, "resolver", resolver);
+	put_number_unless(writer, "rcode", result->rcode, -1);
 	put(writer, "cname", cnames_to_json(result));
 	put_number_unless(writer, "ttl_s", result->ttl_s, -1);
 }
@@ -164,6 +199,7 @@ static void put_measures(struct writer *writer, const struct result *result)
 	put_number(writer, "bytes", result->body_bytes);
 	put_number(writer, "lag_us", result->lag_us);
 	put(writer, "marks", marks_to_json(result->marks));
+	put(writer, "questions", questions_to_json(result));
 	put(writer, "attempts", attempts_to_json(result));
 }
 

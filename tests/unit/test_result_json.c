@@ -62,6 +62,10 @@ static void a_full_result_is_written_in_the_order_of_the_manual(void **state)
 	assert_int_equal(parse_address("10.0.0.2:53", 0, &result.resolver), 0);
 	assert_int_equal(result_add_cname(&result, "other.example"), 0);
 	result.ttl_s = 60;
+	result.rcode = 0;
+	result.question_count = 1;
+	result.questions[0] = (struct result_question){ .type = RESULT_TYPE_AAAA, .outcome = OUTCOME_DNS_NODATA,
+		.elapsed_us = 900, .ttl_s = -1, .server = result.resolver, .marks = RESULT_MARK_DNS_SHARED };
 	result.dns_retransmits = 1;
 	result.tcp_rtt_us = 312;
 	result.tcp_retransmits = 0;
@@ -74,11 +78,13 @@ static void a_full_result_is_written_in_the_order_of_the_manual(void **state)
 	assert_string_equal(text,
 		"{\"probe\":\"checkout\",\"url\":\"https://h/healthz?…\",\"outcome\":\"ok\",\"status\":200,"
 		"\"http_version\":\"2\",\"family\":4,\"address\":\"169.254.171.1\",\"resolver\":\"10.0.0.2:53\","
-		"\"cname\":[\"other.example\"],\"ttl_s\":60,\"dns_us\":1000,\"connect_us\":1001,\"tls_us\":1002,"
+		"\"rcode\":0,\"cname\":[\"other.example\"],\"ttl_s\":60,\"dns_us\":1000,\"connect_us\":1001,\"tls_us\":1002,"
 		"\"first_byte_us\":1003,\"transfer_us\":1004,\"total_us\":5010,\"tcp_rtt_us\":312,"
 		"\"tcp_retransmits\":0,\"dns_retransmits\":1,\"certificate_days\":-3,\"bytes\":17,\"lag_us\":40,"
 		"\"marks\":[\"lagged\",\"dns_reused\",\"dns_shared\",\"fallback\",\"local_cache\"],"
-		"\"attempts\":[],\"start\":\"2015-08-30T12:36:00.000007Z\"}");
+		"\"questions\":[{\"type\":\"AAAA\",\"outcome\":\"dns_nodata\",\"rcode\":0,"
+		"\"resolver\":\"10.0.0.2:53\",\"elapsed_us\":900,\"ttl_s\":null,\"addresses\":0,"
+		"\"retransmits\":0,\"marks\":[\"dns_shared\"]}],\"attempts\":[],\"start\":\"2015-08-30T12:36:00.000007Z\"}");
 	free(text);
 	result_done(&result);
 	target_drop(target);
@@ -99,10 +105,10 @@ static void what_was_not_found_out_is_null(void **state)
 	assert_string_equal(text,
 		"{\"probe\":\"checkout\",\"url\":\"https://h/healthz?…\",\"outcome\":\"dns_timeout\","
 		"\"status\":null,\"http_version\":null,\"family\":null,\"address\":null,\"resolver\":null,"
-		"\"cname\":[],\"ttl_s\":null,\"dns_us\":null,\"connect_us\":null,\"tls_us\":null,"
+		"\"rcode\":null,\"cname\":[],\"ttl_s\":null,\"dns_us\":null,\"connect_us\":null,\"tls_us\":null,"
 		"\"first_byte_us\":null,\"transfer_us\":null,\"total_us\":2000000,\"tcp_rtt_us\":null,"
 		"\"tcp_retransmits\":null,\"dns_retransmits\":0,\"certificate_days\":null,\"bytes\":0,"
-		"\"lag_us\":0,\"marks\":[],\"attempts\":[],\"start\":null,"
+		"\"lag_us\":0,\"marks\":[],\"questions\":[],\"attempts\":[],\"start\":null,"
 		"\"detail\":\"10.0.0.2 said nothing\"}");
 	free(text);
 	result_done(&result);
