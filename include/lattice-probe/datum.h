@@ -36,7 +36,8 @@ struct dimension_set *dimension_set_hold(struct dimension_set *set);
 void dimension_set_drop(struct dimension_set *set); /* NULL is fine */
 
 /* Copies both; 0, ERR_NOMEM, ERR_LIMIT beyond 30, ERR_RANGE when CloudWatch would refuse the name
- * or value (empty, too long, not printable ASCII, name starting with ':'). */
+ * or value (empty or blank, too long, not printable ASCII, name starting with ':') or the set has a
+ * dimension of that name. */
 int dimension_set_add(struct dimension_set *set, const char *name, const char *value);
 
 struct datum {
@@ -48,6 +49,7 @@ struct datum {
 	size_t value_count;         /* 1..DATUM_VALUES_MAX */
 	double *values;             /* distinct, ascending; owned, one block with counts */
 	double *counts;
+	struct datum *next;         /* for the list of whoever owns it */
 };
 
 /* Gives a datum with room for value_count values (zeroed). Holds dimensions. NULL: no memory. */
