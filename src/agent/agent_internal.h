@@ -107,6 +107,7 @@ struct agent {
 	int64_t identity_wait_us;
 
 	struct schedule *schedule;
+	uint64_t skipped_seen;    /* of schedule_skipped: counted as missed already */
 	struct loop_timer due_timer;
 	struct agent_probe *probes;
 	size_t probe_count;

@@ -101,18 +101,28 @@ static void start_run(struct agent *agent, const struct schedule_due *due)
 	agent->in_flight++;
 }
 
+/* Instants that the schedule had to pass over: the loop was stalled, the host suspended. */
+static void count_skipped(struct agent *agent)
+{
+	uint64_t skipped = schedule_skipped(agent->schedule) - agent->skipped_seen;
+
+	if (skipped == 0)
+		return;
+	agent->skipped_seen += skipped;
+	agent->counters.scheduled += skipped;
+	count_missed(agent, wall_now(), skipped);
+}
+
 static void on_due(void *user)
 {
 	struct agent *agent = user;
 	struct schedule_due due;
-	uint64_t skipped = 0;
 
-	while (schedule_take(agent->schedule, mono_now(), wall_now(), &due, &skipped)) {
-		agent->counters.scheduled += skipped + 1;
-		if (skipped)
-			count_missed(agent, due.scheduled, skipped);
+	while (schedule_take(agent->schedule, mono_now(), wall_now(), &due)) {
+		agent->counters.scheduled++;
 		start_run(agent, &due);
 	}
+	count_skipped(agent);
 	plan_next(agent);
 }
 
