@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables the lints hold the tree to. An exception stands here with its reason, or not at all."""
+
+# Rooms from the bottom up; a room includes only headers of its own and of lower rows.
+LEVELS = (
+    ("base",),
+    ("model",),
+    ("config", "schedule", "aggregate", "net"),
+    ("aws", "store"),
+    ("probe", "sink", "diagnose"),
+    ("agent",),
+    ("cli",),
+)
+
+# A header belongs to the room where the .c of its name lives. These have none of that name (yet:
+# the contract stood before the body).
+HEADER_ROOMS = {
+    "agent.h": "agent",
+    "aggregate.h": "aggregate",
+    "aws_call.h": "aws",
+    "cloudwatch_encode.h": "sink",
+    "conf.h": "config",
+    "conf_cost.h": "config",
+    "conf_keys.h": "config",
+    "credentials.h": "aws",
+    "datum.h": "model",
+    "dns_message.h": "net",
+    "endpoint.h": "aws",
+    "http.h": "net",
+    "imds.h": "aws",
+    "phases.h": "probe",
+    "probe.h": "probe",
+    "resolver.h": "net",
+    "schedule.h": "schedule",
+    "sigv4.h": "aws",
+    "sink.h": "sink",
+    "verdict.h": "probe",
+}
+
+# foo.c exports foo and foo_*. Further prefixes, or whole names, each with the reason.
+EXPORTS = {
+    "src/base/parse.c": ("address_",),            # union address is declared in parse.h
+    "src/base/units.c": ("mono_", "wall_"),       # the two kinds of instant are the module
+    "src/cli/main.c": ("main",),
+    "src/model/result.c": ("phase_",),            # enum phase is declared in result.h
+    "src/model/result_json.c": ("result_to_json",),
+}
+
+# The first include of a .c is its own header. These have no header of their own.
+WITHOUT_HEADER = {
+    "src/cli/main.c": "config.h",
+}
+
+FILE_LINES_MAX = 600
+FUNCTION_LINES_MAX = 60
+
+# Functions longer than that, each with the reason.
+LONG_FUNCTIONS = {
+}
+
+# Never called: name -> what to use instead.
+BANNED_CALLS = {
+    "strcpy": "snprintf or buf",
+    "strcat": "buf_append_text",
+    "strncpy": "snprintf or memcpy",
+    "strncat": "buf_append",
+    "sprintf": "snprintf",
+    "vsprintf": "vsnprintf",
+    "gets": "fgets",
+    "atoi": "parse_int64",
+    "atol": "parse_int64",
+    "atoll": "parse_int64",
+    "atof": "strtod with an end pointer",
+    "strtok": "strcspn and memchr",
+    "gmtime": "gmtime_r, in units.c",
+    "localtime": "gmtime_r, in units.c; nothing here is local time",
+    "ctime": "wall_format_rfc3339",
+    "asctime": "wall_format_rfc3339",
+    "rand": "a seed given by the caller",
+    "srand": "a seed given by the caller",
+    "random": "a seed given by the caller",
+    "system": "posix_spawn",
+    "popen": "posix_spawn",
+    "alloca": "buf, or an array of known size",
+    "getaddrinfo": "resolver: libc's blocks the loop",
+    "gethostbyname": "resolver: libc's blocks the loop",
+    "gethostbyname2": "resolver: libc's blocks the loop",
+    "time": "wall_now or mono_now",
+    "gettimeofday": "wall_now or mono_now",
+    "clock_gettime": "wall_now or mono_now",
+    "uv_now": "mono_now: uv_now is as old as the turn of the loop",
+}
+
+# Where a banned call may stand after all: (file, name) -> reason.
+BANNED_EXCEPT = {
+    ("src/base/units.c", "clock_gettime"): "the one reader of both clocks",
+    ("src/model/target_pattern.c", "clock_gettime"): "CPU time of the thread, which is no instant",
+}
