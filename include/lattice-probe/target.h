@@ -99,6 +99,11 @@ struct target *target_hold(struct target *target);
 /* Gives a reference back; the last one frees. NULL is fine. Header values and body are wiped. */
 void target_drop(struct target *target);
 
+/* True for an address that is never probed, compiled in: where EC2, ECS and EKS hand out credentials,
+ * also v4-mapped or behind the NAT64 prefix 64:ff9b::/96 (RFC 6052). The configuration asks it of
+ * literals, a run of every resolved address and of every hop. Pure. */
+bool target_address_is_denied(const union address *address);
+
 /* True when both would probe alike in every respect (reload keeps such a probe's state). */
 bool target_is_equal(const struct target *a, const struct target *b);
 

@@ -220,11 +220,37 @@ static void costly_expressions_are_cut_short(void **state)
 	}
 }
 
+static void credentials_are_never_probed(void **state)
+{
+	static const struct {
+		const char *address;
+		bool is_denied;
+	} rows[] = {
+		{ "169.254.169.254", true }, { "169.254.170.2", true }, { "169.254.170.23", true },
+		{ "fd00:ec2::254", true }, { "fd00:ec2::23", true }, { "::ffff:169.254.169.254", true },
+		{ "::169.254.170.2", true }, { "64:ff9b::169.254.170.23", true },
+		{ "169.254.169.253", false }, { "169.254.171.1", false }, { "fd00:ec2::253", false },
+		{ "fd00:ec2:80::a9fe:ab21", false }, { "64:ff9b::169.254.171.1", false }, { "127.0.0.1", false },
+	};
+	union address none = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		union address address;
+
+		assert_int_equal(parse_address(rows[i].address, 443, &address), 0);
+		if (target_address_is_denied(&address) != rows[i].is_denied)
+			fail_msg("%s", rows[i].address);
+	}
+	assert_false(target_address_is_denied(&none));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_reference_frees),
 		cmocka_unit_test(targets_differ_in_any_one_field),
+		cmocka_unit_test(credentials_are_never_probed),
 		cmocka_unit_test(a_substring_is_found_among_binary_bytes),
 		cmocka_unit_test(an_expression_is_run_on_bytes),
 		cmocka_unit_test(a_wrong_expression_is_explained),
