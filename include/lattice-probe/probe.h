@@ -40,8 +40,4 @@ struct probe *probe_start(const struct probe_context *context, struct target *ta
 /* Stops it; no callback. */
 void probe_cancel(struct probe *probe);
 
-/* True for an address that is never probed: the metadata and credential endpoints, also v4-mapped
- * or behind the NAT64 prefix 64:ff9b::/96 (RFC 6052). Pure. */
-bool probe_address_is_denied(const union address *address);
-
 #endif

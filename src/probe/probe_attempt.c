@@ -250,7 +250,7 @@ static void start_transfer(struct probe_attempt *attempt)
 	const char *why = "";
 	enum outcome outcome;
 
-	if (probe_address_is_denied(&attempt->record.address)) {
+	if (target_address_is_denied(&attempt->record.address)) {
 		end_because(attempt, OUTCOME_LOCAL_DENIED,
 			"the address is a metadata or credential endpoint");
 		return;
