@@ -12,6 +12,7 @@ import pytest
 import gate as gate_server
 import gate_limits
 import lab_credentials
+import service
 import signed_call
 
 KEY = lab_credentials.ACCESS_KEYS[0]
@@ -84,7 +85,8 @@ def test_the_ledger_file_has_a_line_per_datum(tmp_path):
 
 
 def test_https_shows_the_given_certificate(certificates):
-    with gate_server.Gate(tls=gate_server.server_tls(certificates["valid"])) as gate:
+    shown = certificates["valid"]
+    with gate_server.Gate(tls=service.server_tls(shown.chain, shown.key)) as gate:
         assert put(gate, ca=certificates.ca)[0] == 200
 
 

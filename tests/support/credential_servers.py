@@ -175,11 +175,11 @@ class StsServer(CredentialServer):
 
 
 def main():
-    parser = service.program_arguments("container credentials endpoint, or STS")
+    parser = service.program_arguments("container credentials endpoint, or STS", tls=True)
     parser.add_argument("--kind", choices=("container", "sts"), required=True)
     options = parser.parse_args()
     kind = {"container": ContainerServer, "sts": StsServer}[options.kind]
-    server = kind(service.read_script(options.script), options.listen or ["127.0.0.1:0"])
+    server = kind(service.read_script(options.script), options.listen or ["127.0.0.1:0"], service.tls_of(options))
     service.run_until_signal(server, options.control)
 
 

@@ -32,7 +32,6 @@ import email.utils
 import http.client
 import json
 import random
-import ssl
 import threading
 import time
 import urllib.parse
@@ -346,32 +345,20 @@ def forward(base, request):
         connection.close()
 
 
-def server_tls(certificate):
-    """A TLS server context for a certs.Certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
-    return context
-
-
 def main():
-    parser = service.program_arguments("the gate before CloudWatch")
+    parser = service.program_arguments("the gate before CloudWatch", tls=True)
     parser.add_argument("--moto", metavar="URL", help="pass accepted calls on to moto")
     parser.add_argument("--no-moto", action="store_true", help="keep only the ledger")
     parser.add_argument("--ledger", metavar="FILE", help="append accepted datums here")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--service", action="append", default=[], metavar="NAME",
                         help="a signing name to accept besides monitoring")
-    parser.add_argument("--tls-cert", metavar="FILE")
-    parser.add_argument("--tls-key", metavar="FILE")
     options = parser.parse_args()
     if (options.moto is None) != options.no_moto:
         parser.error("want --moto URL or --no-moto")
-    tls = None
-    if options.tls_cert:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(options.tls_cert, options.tls_key)
     rules = gate_signature.Rules(options.region, ("monitoring", *options.service))
-    gate = Gate(options.listen or ["127.0.0.1:0"], options.moto, tls, rules, options.ledger)
+    gate = Gate(options.listen or ["127.0.0.1:0"], options.moto, service.tls_of(options), rules,
+                options.ledger)
     gate.set_faults(service.read_script(options.script) or [])
     service.run_until_signal(gate, options.control)
 

@@ -56,6 +56,8 @@ http {{
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
   server_tokens off;
+  # Lattice gives every request an id, or echoes the client's own.
+  map $http_x_amzn_requestid $lattice_request_id {{ default $http_x_amzn_requestid; "" $request_id; }}
   ssl_session_cache shared:tls:1m;
   server_names_hash_bucket_size 128;
   types {{ text/html html; }}
@@ -70,6 +72,7 @@ SERVER = """
     server_name {name};
     {tls}
     add_header x-probe-server nginx always;
+    add_header x-amzn-requestid $lattice_request_id always;
     location = / {{ return 200 "ok\\n"; }}
     location = /healthz {{ default_type application/json; return 200 '{{"status":"ok"}}'; }}
     location = /close {{ return 444; }}

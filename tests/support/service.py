@@ -6,7 +6,8 @@ as a context manager inside a test, or run as a program by run_until_signal(), w
 line `listening ADDR:PORT` per socket and `control ADDR:PORT` for the control port.
 
 The control port is plain HTTP and speaks JSON: GET reads, POST changes. It is for the test that
-started the server; it checks nothing and must only ever listen where the test can reach it.
+started the server and checks nothing; as "unix:PATH" it is a socket in the file system, which the test
+reaches even when the server lives in a network namespace.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import heapq
 import json
 import signal
 import socket
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +32,8 @@ def parse_address(text):
 
 
 def format_address(sockaddr):
+    if isinstance(sockaddr, (str, bytes)):
+        return f"unix:{sockaddr}"
     host, port = sockaddr[0], sockaddr[1]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -40,6 +44,11 @@ def family_of(host):
 
 def listen_tcp(address, backlog=512):
     """Opens a listening socket; an IPv6 one never takes IPv4 traffic, so both can share a port."""
+    if address.startswith("unix:"):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(address.removeprefix("unix:"))
+        listener.listen(backlog)
+        return listener
     host, port = parse_address(address)
     listener = socket.socket(family_of(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -160,12 +169,10 @@ class HttpListener(Server):
             self.threads.append(thread)
 
     def _bind(self, address):
-        host, _ = parse_address(address)
-        listener = listen_tcp(address)
-        server = _Threads((host, 0), self.handler, bind_and_activate=False)
+        server = _Threads(("", 0), self.handler, bind_and_activate=False)
         server.socket.close()
-        server.socket = listener
-        server.server_address = listener.getsockname()
+        server.socket = listen_tcp(address)
+        server.server_address = server.socket.getsockname()
         server.tls = self.tls
         return server
 
@@ -279,14 +286,28 @@ class Faults:
             return dict(self.served)
 
 
-def program_arguments(description):
-    """The options every server takes."""
+def server_tls(chain, key):
+    """A TLS context that shows this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context
+
+
+def program_arguments(description, tls=False):
+    """The options every server takes; those with tls also --tls-cert and --tls-key."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--listen", action="append", metavar="ADDR:PORT",
                         help="where to listen; may be repeated; port 0 picks a free one")
-    parser.add_argument("--control", metavar="ADDR:PORT", help="control port (JSON over HTTP)")
+    parser.add_argument("--control", metavar="ADDR:PORT|unix:PATH", help="control port (JSON over HTTP)")
     parser.add_argument("--script", metavar="FILE", help="JSON that says how to behave")
+    if tls:
+        parser.add_argument("--tls-cert", metavar="FILE", help="serve HTTPS with this certificate")
+        parser.add_argument("--tls-key", metavar="FILE")
     return parser
+
+
+def tls_of(options):
+    return server_tls(options.tls_cert, options.tls_key) if options.tls_cert else None
 
 
 def read_script(path):

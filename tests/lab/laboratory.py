@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A consumer VPC in network namespaces, with what stands around it. Needs root.
+
+    NAME-consumer  eth0 10.0.1.10 fd00:10:0:1::10, MTU 9001; the agent runs here
+    NAME-router    forwards between the three others; what it does not know it drops, as a VPC does
+    NAME-lattice   the data plane: 169.254.171.0/24, 129.224.0.0/17 and fd00:ec2:80::/64 are all local,
+                   nginx on ports 80 and 443
+    NAME-svc       resolver 10.0.0.2, 169.254.169.253, fd00:ec2::253; IMDS 169.254.169.254, fd00:ec2::254;
+                   container credentials 169.254.170.2 and 169.254.170.23; the gate 10.0.0.10, fd00:10::10
+                   (monitoring, ec2, vpc-lattice, by moto behind it); STS 10.0.0.11
+
+Everything a lab leaves behind carries its name: the namespaces, /etc/netns/NAME-consumer, and a
+state folder with certificates, control sockets, logs and the ids of the processes. So down() can
+clear a lab that was killed half-way, without any word from whoever started it.
+"""
+
+import glob
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SUPPORT = HERE.parent / "support"
+ROOMS = ("consumer", "router", "lattice", "svc")
+REGION = "us-east-1"
+SUFFIX = f"7d67968.vpc-lattice-svcs.{REGION}.on.aws"
+SERVICES = {f"checkout-0a1b2c3d4e5f67890.{SUFFIX}": ["169.254.171.33", "fd00:ec2:80::a9fe:ab21"],
+            f"payments-0f1e2d3c4b5a69788.{SUFFIX}": ["169.254.171.34", "fd00:ec2:80::a9fe:ab22"],
+            f"catalog-01234567890abcdef.{SUFFIX}": ["169.254.171.35"]}
+GATE_ADDRESSES = ["10.0.0.10", "fd00:10::10"]
+AWS_NAMES = {f"monitoring.{REGION}.amazonaws.com": ["10.0.0.10"],
+             f"monitoring.{REGION}.api.aws": GATE_ADDRESSES,
+             f"ec2.{REGION}.amazonaws.com": ["10.0.0.10"],
+             f"vpc-lattice.{REGION}.amazonaws.com": ["10.0.0.10"],
+             f"sts.{REGION}.amazonaws.com": ["10.0.0.11"]}
+CERTIFICATE_NAMES = (f"*.{SUFFIX}", *AWS_NAMES, "localhost", "127.0.0.1", "probe.test", "*.probe.test")
+START_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 5
+
+# Settings of each room, for every interface it has. Without accept_dad = 0, before the links go up, an
+# IPv6 address is under detection for a second, and a SYN meanwhile leaves from ::1 and is never answered.
+SETTINGS = """
+for each in /proc/sys/net/ipv6/conf/*; do
+  echo 0 > $each/accept_dad
+  echo {forward} > $each/forwarding
+done
+for each in /proc/sys/net/ipv4/conf/*; do
+  echo 0 > $each/rp_filter
+done
+echo {forward} > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind
+"""
+
+LINKS = {
+    "consumer": """
+link set lo up
+link set eth0 mtu 9001 up
+addr add 10.0.1.10/24 dev eth0
+addr add fd00:10:0:1::10/64 dev eth0
+route add default via 10.0.1.1
+route add default via fd00:10:0:1::1
+""",
+    "router": """
+link set lo up
+link set consumer mtu 9001 up
+link set lattice mtu 8500 up
+link set svc mtu 9001 up
+addr add 10.0.1.1/24 dev consumer
+addr add 10.0.3.1/24 dev lattice
+addr add 10.0.0.1/24 dev svc
+addr add fd00:10:0:1::1/64 dev consumer
+addr add fd00:10:0:3::1/64 dev lattice
+addr add fd00:10::1/64 dev svc
+route add 169.254.171.0/24 via 10.0.3.2
+route add 129.224.0.0/17 via 10.0.3.2
+route add 169.254.169.253/32 via 10.0.0.2
+route add 169.254.169.254/32 via 10.0.0.2
+route add 169.254.170.2/32 via 10.0.0.2
+route add 169.254.170.23/32 via 10.0.0.2
+route add blackhole default
+route add fd00:ec2:80::/64 via fd00:10:0:3::2
+route add fd00:ec2::253/128 via fd00:10::2
+route add fd00:ec2::254/128 via fd00:10::2
+route add fd00:ec2::23/128 via fd00:10::2
+route add blackhole ::/0
+""",
+    "lattice": """
+link set lo up
+link set eth0 mtu 8500 up
+addr add 10.0.3.2/24 dev eth0
+addr add fd00:10:0:3::2/64 dev eth0
+route add default via 10.0.3.1
+route add default via fd00:10:0:3::1
+route add local 169.254.171.0/24 dev lo
+route add local 129.224.0.0/17 dev lo
+route add local fd00:ec2:80::/64 dev lo
+""",
+    "svc": """
+link set lo up
+link set eth0 mtu 9001 up
+addr add 10.0.0.2/24 dev eth0
+addr add 10.0.0.10/24 dev eth0
+addr add 10.0.0.11/24 dev eth0
+addr add fd00:10::2/64 dev eth0
+addr add fd00:10::10/64 dev eth0
+addr add 169.254.169.253/32 dev lo
+addr add 169.254.169.254/32 dev lo
+addr add 169.254.170.2/32 dev lo
+addr add 169.254.170.23/32 dev lo
+addr add fd00:ec2::253/128 dev lo
+addr add fd00:ec2::254/128 dev lo
+addr add fd00:ec2::23/128 dev lo
+route add default via 10.0.0.1
+route add default via fd00:10::1
+""",
+}
+
+
+def run(*command, text_in=None, check=True):
+    done = subprocess.run(list(map(str, command)), input=text_in, text=True, capture_output=True, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
+    return done
+
+
+def start_time(pid):
+    """When a process began, in clock ticks: with the id it names a process for good. None: it is gone."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
+
+
+def names():
+    """The labs that have left a state folder here, up or not."""
+    found = glob.glob(f"{tempfile.gettempdir()}/lattice-probe-lab.*.*")
+    return sorted({pathlib.Path(path).name.split(".")[1] for path in found})
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("lab", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Lab:
+    def __init__(self, name="demo"):
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", name):
+            raise ValueError(f"{name}: a lab's name is a letter and up to nine letters or digits")
+        self.name = name
+        self.resolv = pathlib.Path(f"/etc/netns/{name}-consumer")
+
+    # -- where things are
+
+    def room(self, room):
+        return f"{self.name}-{room}"
+
+    def folders(self):
+        """State folders of this name; more than one only when runs were killed while starting."""
+        return sorted(map(pathlib.Path, glob.glob(f"{tempfile.gettempdir()}/lattice-probe-lab.{self.name}.*")))
+
+    @property
+    def folder(self):
+        folders = self.folders()
+        if not folders:
+            raise RuntimeError(f"lab {self.name} is not up")
+        return folders[-1]
+
+    @property
+    def ca(self):
+        return self.folder / "certs" / "ca.pem"
+
+    def environment(self):
+        """What a command in the consumer's room is told."""
+        return {"LAB_NAME": self.name, "LAB_FOLDER": str(self.folder), "AWS_CA_BUNDLE": str(self.ca)}
+
+    # -- up
+
+    def up(self, moto_python):
+        """moto_python: the python that tests/support/venv printed."""
+        self.down()
+        tempfile.mkdtemp(prefix=f"lattice-probe-lab.{self.name}.")
+        try:
+            self._build_network()
+            self.start("moto", "svc", [moto_python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5000"])
+            run(sys.executable, SUPPORT / "certs.py", self.folder / "certs", *CERTIFICATE_NAMES)
+            self._start_services()
+            for server in self.processes():
+                self._wait_ready(server)
+        except BaseException:
+            self.down()
+            raise
+
+    def _build_network(self):
+        plan = [f"netns add {self.room(room)}" for room in ROOMS]
+        for room in ("consumer", "lattice", "svc"):
+            plan.append(f"link add eth0 netns {self.room(room)} type veth "
+                        f"peer name {room} netns {self.room('router')}")
+        run("ip", "-batch", "-", text_in="\n".join(plan))
+        for room in ROOMS:
+            settings = SETTINGS.format(forward=1 if room == "router" else 0)
+            run("ip", "netns", "exec", self.room(room), "sh", "-ec", settings)
+            run("ip", "-n", self.room(room), "-batch", "-", text_in=LINKS[room])
+        self.resolv.mkdir(parents=True)
+        (self.resolv / "resolv.conf").write_text("nameserver 10.0.0.2\n", encoding="utf-8")
+
+    def _start_services(self):
+        certs = self.folder / "certs"
+        tls = ["--tls-cert", certs / "valid.pem", "--tls-key", certs / "valid.key"]
+        names = self.folder / "names.json"
+        names.write_text(json.dumps({"names": {**SERVICES, **AWS_NAMES}}), encoding="utf-8")
+        self.serve("dns", "dns_server.py", "--script", names,
+                   *listen("10.0.0.2:53", "169.254.169.253:53", "[fd00:ec2::253]:53"))
+        self.serve("imds", "imds_server.py", *listen("169.254.169.254:80", "[fd00:ec2::254]:80"))
+        self.serve("container", "credential_servers.py", "--kind", "container",
+                   *listen("169.254.170.2:80", "169.254.170.23:80", "[fd00:ec2::23]:80"))
+        self.serve("sts", "credential_servers.py", "--kind", "sts", *listen("10.0.0.11:443"), *tls)
+        self.serve("gate", "gate.py", "--moto", "http://127.0.0.1:5000", "--ledger", self.folder / "ledger",
+                   "--service", "ec2", "--service", "vpc-lattice", *listen("10.0.0.10:443", "[fd00:10::10]:443"), *tls)
+        self.serve("nginx", "nginx.py", "--certs", certs, "--http", "0.0.0.0:80", "--http", "[::]:80",
+                   "--h2", "0.0.0.0:443", "--h2", "[::]:443", room="lattice")
+
+    def serve(self, server, program, *arguments, room="svc"):
+        """Starts one of the test servers, its control port at a socket in the state folder."""
+        self.start(server, room, [sys.executable, SUPPORT / program, *arguments,
+                                  "--control", f"unix:{self.folder / server}.sock"])
+
+    def start(self, server, room, command):
+        """Runs command in a room; its output goes to SERVER.log, its id to SERVER.pid."""
+        with open(self.folder / f"{server}.log", "w", encoding="utf-8") as log:
+            process = subprocess.Popen(["ip", "netns", "exec", self.room(room), *map(str, command)],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                       cwd="/", env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                                       start_new_session=True)
+        (self.folder / f"{server}.pid").write_text(f"{process.pid} {start_time(process.pid)}", encoding="utf-8")
+
+    def _wait_ready(self, server):
+        """Ready is when a server says so: "control" comes last; werkzeug logs once it listens."""
+        word = "Running on" if server == "moto" else "control"
+        log = self.folder / f"{server}.log"
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while word not in log.read_text(encoding="utf-8"):
+            if not self.is_running(server) or time.monotonic() > deadline:
+                raise RuntimeError(f"{server} does not start: {log.read_text(encoding='utf-8')[-2000:]}")
+            time.sleep(0.01)
+
+    # -- processes
+
+    def processes(self, folder=None):
+        return sorted(path.stem for path in (folder or self.folder).glob("*.pid"))
+
+    @staticmethod
+    def _pid(folder, server):
+        """The process id, if it still is that process."""
+        pid, _, began = (folder / f"{server}.pid").read_text(encoding="utf-8").partition(" ")
+        return int(pid) if began and start_time(pid) == began else None
+
+    def is_running(self, server):
+        return self._pid(self.folder, server) is not None
+
+    def stop(self, server):
+        """Ends one server, for a test that wants it gone."""
+        end_processes([self._pid(self.folder, server)])
+
+    # -- down
+
+    def down(self):
+        """Ends and removes everything of this name; nothing there is fine too."""
+        end_processes([self._pid(folder, server) for folder in self.folders() for server in self.processes(folder)])
+        present = set(run("ip", "netns", "list").stdout.split())
+        rooms = [room for room in map(self.room, ROOMS) if room in present]
+        end_processes([int(pid) for room in rooms for pid in run("ip", "netns", "pids", room).stdout.split()])
+        for room in rooms:
+            run("ip", "netns", "del", room)
+        shutil.rmtree(self.resolv, ignore_errors=True)
+        try:
+            self.resolv.parent.rmdir()
+        except OSError:
+            pass  # another lab's, or there was none
+        for folder in self.folders():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # -- for tests
+
+    def command(self, command, room="consumer"):
+        return ["ip", "netns", "exec", self.room(room), *map(str, command)]
+
+    def run(self, *command, room="consumer", check=True):
+        """Runs a command in a room to its end, with the lab's environment; returns CompletedProcess."""
+        done = subprocess.run(self.command(command, room), text=True, capture_output=True, check=False,
+                              env={**os.environ, **self.environment()})
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, command))}: {done.returncode} {done.stderr}")
+        return done
+
+    def control(self, server, path, value=None):
+        """GET, or POST when a value is given, at a server's control port; returns the decoded JSON."""
+        connection = UnixConnection(self.folder / f"{server}.sock")
+        try:
+            if value is None:
+                connection.request("GET", path)
+            else:
+                connection.request("POST", path, json.dumps(value))
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(f"{server} {path}: {answer}")
+        return answer
+
+    def nft(self, room, hook, *rules):
+        """Lays rules at a hook (input, output, forward, prerouting) of a room, in place of earlier ones."""
+        lines = "\n".join(rules)
+        text = (f"table inet fault\ndelete table inet fault\n"
+                f"table inet fault {{\nchain {hook} {{\ntype filter hook {hook} priority 0\n{lines}\n}}\n}}\n")
+        run(*self.command(["nft", "-f", "-"], room), text_in=text)
+
+    def clear_nft(self, room):
+        run(*self.command(["nft", "-f", "-"], room), text_in="table inet fault\ndelete table inet fault\n")
+
+
+def listen(*addresses):
+    return [word for address in addresses for word in ("--listen", address)]
+
+
+def end_processes(pids):
+    """SIGTERM to all, and SIGKILL to those that do not go; None among them is one already gone."""
+    living = {pid: start_time(pid) for pid in pids if pid is not None}
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in living:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass  # it went by itself meanwhile
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while living and time.monotonic() < deadline:
+            living = {pid: began for pid, began in living.items() if start_time(pid) == began and not is_zombie(pid)}
+            time.sleep(0.005)
+
+
+def is_zombie(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
