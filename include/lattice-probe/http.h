@@ -23,8 +23,13 @@ struct http_transfer;
 #define HTTP_HEADERS_MAX_BYTES (64 * 1024) /* of one response; more is "too large" */
 #define HTTP_HEADERS_MAX_COUNT 200
 
+/* Why this libcurl cannot be used (its TLS is not the OpenSSL we are linked to); NULL: it can.
+ * Static text, for the message when http_client_new fails. */
+const char *http_client_obstacle(void);
+
 /* ca_file: a PEM bundle instead of the system's (AWS_CA_BUNDLE), NULL for the system's. The store is
- * loaded on first use of TLS. NULL: no memory or curl refused. */
+ * loaded on first use of TLS and again when the file changes. Ignores SIGPIPE in the process unless
+ * somebody handles it. NULL: no memory, or the obstacle above. */
 struct http_client *http_client_new(struct loop *loop, const char *ca_file);
 void http_client_free(struct http_client *client); /* transfers must have been cancelled */
 

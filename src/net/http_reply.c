@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a transfer came to, put into words that do not depend on curl's version. */
+#include "http_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static enum http_stage stage_of(const struct http_transfer *transfer)
+{
+	const struct http_reply *reply = &transfer->reply;
+
+	if (!transfer->is_attempted)
+		return HTTP_STAGE_SETUP;
+	if (!mono_is_set(reply->connected))
+		return HTTP_STAGE_CONNECT;
+	if (transfer->request.url->is_tls && !mono_is_set(reply->secured))
+		return HTTP_STAGE_TLS;
+	return mono_is_set(reply->first_byte) ? HTTP_STAGE_TRANSFER : HTTP_STAGE_FIRST_BYTE;
+}
+
+/* curl checks the name after OpenSSL's end of the handshake, and in TLS 1.3 a server's refusal of
+ * ours comes after it, too: neither connection was ever usable. */
+static void withdraw_secured(struct http_transfer *transfer, CURLcode code)
+{
+	struct http_reply *reply = &transfer->reply;
+
+	if (mono_is_set(reply->first_byte))
+		return;
+	if (transfer->has_fatal_alert || code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_SSL_CONNECT_ERROR)
+		reply->secured = (struct mono){ 0 };
+	if (code == CURLE_PEER_FAILED_VERIFICATION && reply->verify_result == 0)
+		reply->name_mismatch = true;
+}
+
+/* Older curls give one code for several ends; evidence of our own tells them apart. */
+static void settle_end(struct http_transfer *transfer, enum http_end end, CURLcode code)
+{
+	const struct http_response *response = &transfer->response;
+	struct http_reply *reply = &transfer->reply;
+
+	if (code == CURLE_OK)
+		end = HTTP_END_DONE;
+	else if (code == CURLE_OPERATION_TIMEDOUT)
+		end = HTTP_END_TIMEOUT;
+	if (response->is_out_of_memory) {
+		end = HTTP_END_ERROR;
+		code = CURLE_OUT_OF_MEMORY;
+	} else if (response->is_too_large) {
+		end = HTTP_END_TOO_LARGE;
+	}
+	/* A header line that outgrows curl's buffer: out of memory before 8.6, CURLE_TOO_LARGE since. */
+	if ((code == CURLE_OUT_OF_MEMORY || (int)code == 100) && !response->is_header_complete &&
+	    transfer->tcp.received_bytes > HTTP_HEADERS_MAX_BYTES)
+		end = HTTP_END_TOO_LARGE;
+	/* Bad chunks come as a failed receive, but nothing failed in the socket. */
+	else if (code == CURLE_RECV_ERROR && reply->os_errno == 0 && transfer->is_measured &&
+		 !transfer->tcp.is_peer_closed)
+		code = CURLE_WEIRD_SERVER_REPLY;
+	reply->end = end;
+	reply->curl_code = (int)code;
+}
+
+static void describe(struct http_transfer *transfer)
+{
+	static const char *const stages[] = { "before connecting", "while connecting",
+		"in the TLS handshake", "while waiting for the first byte", "while receiving", "" };
+	struct http_reply *reply = &transfer->reply;
+	const char *words = transfer->error;
+
+	if (reply->end == HTTP_END_DONE)
+		return;
+	if (reply->end == HTTP_END_TIMEOUT)
+		words = "no answer in time";
+	else if (reply->end == HTTP_END_TOO_LARGE)
+		words = "the response is larger than allowed";
+	else if (!transfer->is_in_multi && reply->os_errno)
+		words = strerror(reply->os_errno);
+	else if (!*words)
+		words = curl_easy_strerror((CURLcode)reply->curl_code);
+	(void)snprintf(reply->detail, sizeof reply->detail, "%s: %.120s", stages[reply->stage], words);
+	for (char *at = reply->detail; *at; at++)
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+}
+
+void http_reply_settle(struct http_transfer *transfer, enum http_end end, CURLcode code)
+{
+	struct http_reply *reply = &transfer->reply;
+	long os_errno = 0;
+
+	if (transfer->is_in_multi && end == HTTP_END_ERROR && code != CURLE_OK &&
+	    curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK)
+		reply->os_errno = (int)os_errno;
+	if (http_response_finish(transfer) != 0)
+		transfer->response.is_out_of_memory = true;
+	withdraw_secured(transfer, code);
+	settle_end(transfer, end, code);
+	reply->stage = reply->end == HTTP_END_DONE ? HTTP_STAGE_DONE : stage_of(transfer);
+	if (transfer->is_measured) {
+		reply->tcp_rtt_us = mono_is_set(reply->connected) ? transfer->tcp.rtt_us : -1;
+		reply->tcp_retransmits = transfer->tcp.retransmits;
+	}
+	describe(transfer);
+}
+
+const char *http_reply_header(const struct http_reply *reply, const char *name)
+{
+	for (size_t i = 0; i < reply->header_count; i++)
+		if (strcasecmp(reply->headers[i].name, name) == 0)
+			return reply->headers[i].value;
+	return NULL;
+}
