@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lattice-probe/units.h"
+
+#define LIMIT_US (20 * US_PER_S) /* far beyond what a sound test takes */
+
+static void forget_reply(struct exchange *exchange)
+{
+	struct http_header_line *headers = exchange->reply.headers ?
+		(struct http_header_line *)(uintptr_t)exchange->reply.headers : NULL;
+
+	for (size_t i = 0; i < exchange->reply.header_count; i++) {
+		free((void *)(uintptr_t)headers[i].name);
+		free((void *)(uintptr_t)headers[i].value);
+	}
+	free(headers);
+	free((void *)(uintptr_t)exchange->reply.body);
+	exchange->reply = (struct http_reply){ 0 };
+}
+
+int exchange_setup(void **state)
+{
+	struct exchange *exchange = calloc(1, sizeof *exchange);
+
+	(void)alarm(120);
+	assert_non_null(exchange);
+	exchange->loop = loop_new();
+	assert_non_null(exchange->loop);
+	exchange->client = http_client_new(exchange->loop, NULL);
+	assert_non_null(exchange->client);
+	*state = exchange;
+	return 0;
+}
+
+int exchange_teardown(void **state)
+{
+	struct exchange *exchange = *state;
+
+	http_client_free(exchange->client);
+	loop_free(exchange->loop);
+	forget_reply(exchange);
+	url_done(&exchange->url);
+	free(exchange);
+	return 0;
+}
+
+void exchange_prepare(struct exchange *exchange, const char *url, union address address)
+{
+	const char *why = "";
+
+	url_done(&exchange->url);
+	if (url_parse(url, &exchange->url, &why) != 0)
+		fail_msg("%s: %s", url, why);
+	exchange->request = (struct http_request){
+		.url = &exchange->url,
+		.address = address,
+		.method = "GET",
+		.version = TARGET_HTTP_AUTO,
+		.tls_verify = true,
+		.connect_timeout_us = LIMIT_US,
+		.tls_timeout_us = LIMIT_US,
+		.deadline = mono_add(mono_now(), LIMIT_US),
+		.max_body_bytes = 1024 * 1024,
+		.keep_body = true,
+	};
+}
+
+static void copy_headers(struct exchange *exchange, const struct http_reply *reply)
+{
+	struct http_header_line *headers = calloc(reply->header_count + 1, sizeof *headers);
+
+	assert_non_null(headers);
+	for (size_t i = 0; i < reply->header_count; i++) {
+		headers[i].name = strdup(reply->headers[i].name);
+		headers[i].value = strdup(reply->headers[i].value);
+	}
+	exchange->reply.headers = headers;
+}
+
+void exchange_finished(void *user, const struct http_reply *reply)
+{
+	struct exchange *exchange = user;
+	char *body = malloc(reply->body_bytes + 1);
+
+	assert_non_null(body);
+	assert_int_equal(reply->body[reply->body_bytes], '\0');
+	memcpy(body, reply->body, reply->body_bytes + 1);
+	forget_reply(exchange);
+	exchange->reply = *reply;
+	exchange->reply.body = body;
+	copy_headers(exchange, reply);
+	exchange->is_done = true;
+	exchange->calls++;
+}
+
+void exchange_run(struct exchange *exchange)
+{
+	exchange->is_done = false;
+	exchange->calls = 0;
+	assert_non_null(http_start(exchange->client, &exchange->request, exchange_finished, exchange));
+	assert_false(exchange->is_done);
+	loop_run_until(exchange->loop, &exchange->is_done);
+	assert_int_equal(exchange->calls, 1);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exchange: one request through the real client, run to its end, with a copy of the reply that
+ * outlives it. A fixture for the tests of http. */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include <stdbool.h>
+
+#include "lattice-probe/http.h"
+#include "lattice-probe/loop.h"
+
+struct exchange {
+	struct loop *loop;
+	struct http_client *client;
+	struct url url;
+	struct http_request request; /* filled by exchange_prepare; the test changes what it tests */
+	bool is_done;
+	unsigned calls;              /* of `finished` */
+	struct http_reply reply;     /* headers and body are copies */
+};
+
+/* Loop, client; cmocka's setup and teardown. */
+int exchange_setup(void **state);
+int exchange_teardown(void **state);
+
+/* A GET of the URL at that address with generous limits; a URL without a port gets the address's. */
+void exchange_prepare(struct exchange *exchange, const char *url, union address address);
+
+/* Starts and runs the loop until the end. */
+void exchange_run(struct exchange *exchange);
+
+/* The `finished` callback; user is the exchange. */
+void exchange_finished(void *user, const struct http_reply *reply);
+
+#endif
