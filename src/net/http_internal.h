@@ -25,6 +25,8 @@
 #include <curl/curl.h>
 #include <openssl/ssl.h>
 
+#include "net_internal.h"
+
 #include "lattice-probe/buf.h"
 #include "lattice-probe/http.h"
 #include "lattice-probe/loop.h"
@@ -32,23 +34,6 @@
 #define HTTP_SPARE_MAX 64                /* idle curl handles kept for the next transfers */
 #define HTTP_TRUST_MAX 16                /* CA stores kept: the system's and files of tls_ca */
 #define HTTP_DENIAL_BYTES (8 * 1024)     /* of a 403's body, kept even when nobody asked for it */
-
-/* ---- TCP_INFO ----------------------------------------------------------------------------- */
-
-struct tcp_info_reading {
-	int64_t rtt_us;          /* smoothed */
-	int32_t retransmits;     /* total, the SYN's included */
-	uint64_t received_bytes; /* of payload; 0 on kernels that do not say */
-	bool is_peer_closed;     /* the peer sent FIN or RST */
-};
-
-/* False when fd is no TCP socket. */
-bool tcp_info_read(int fd, struct tcp_info_reading *ret_reading);
-
-/* ---- certificate -------------------------------------------------------------------------- */
-
-/* Fills the certificate fields of the reply and name_mismatch from the leaf, as of `now`. */
-void certificate_capture(X509 *leaf, const struct url *url, struct wall now, struct http_reply *reply);
 
 /* ---- CA stores ---------------------------------------------------------------------------- */
 

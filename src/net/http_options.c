@@ -3,10 +3,12 @@
  * cookies, no Accept-Encoding (so a body arrives as it was sent), no TLS versions of our own. */
 #include "config.h"
 
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <string.h>
 #include <strings.h>
+
+#include "http_internal.h"
 
 #include "lattice-probe/buf.h"
 #include "lattice-probe/err.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a transfer came to, put into words that do not depend on curl's version. */
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "http_internal.h"
 
 static enum http_stage stage_of(const struct http_transfer *transfer)
 {

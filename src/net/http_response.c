@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the server sends, kept within bounds: the header lines of the final response as
  * "name NUL value NUL …", and the body. */
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "http_internal.h"
 
 #include "lattice-probe/err.h"
 

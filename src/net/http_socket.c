@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sockets: we open and connect them, curl talks over them, and both have them watched here. */
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "http_internal.h"
 
 #include "lattice-probe/err.h"
 #include "lattice-probe/units.h"

@@ -4,7 +4,7 @@
  *
  * A connection can outlive its transfer (curl >= 8.9 shuts TLS down in the background), so the hooks
  * find their transfer through the SSL_CTX, which http_tls_done makes forget it. */
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+
+#include "http_internal.h"
 
 #include "lattice-probe/units.h"
 

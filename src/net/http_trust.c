@@ -2,13 +2,15 @@
 /* CA stores, loaded once and shared by all connections: Debian's bundle costs 28 ms of CPU each time
  * it is read, which would be measured as TLS time. One stat per request notices a new bundle, so
  * that a daemon that runs for months follows the distribution's updates. */
-#include "http_internal.h"
+#include "lattice-probe/http.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+
+#include "http_internal.h"
 
 #include "lattice-probe/err.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* linux/tcp.h instead of netinet/tcp.h: the latter's struct ends before tcpi_bytes_received. */
-#include "http_internal.h"
+#include "net_internal.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>

@@ -153,11 +153,11 @@ static enum outcome judge_status(const struct target *target, const struct http_
 {
 	if (is_expected_status(target, reply->status))
 		return OUTCOME_OK;
-	if (verdict_is_auth_denied(reply)) {
-		verdict_describe_denial(reply, ret_detail, detail_size);
+	if (verdict_lattice_is_auth_denied(reply)) {
+		verdict_lattice_describe_denial(reply, ret_detail, detail_size);
 		return OUTCOME_LATTICE_AUTH_DENIED;
 	}
-	if (verdict_is_no_route(target, reply)) {
+	if (verdict_lattice_is_no_route(target, reply)) {
 		(void)snprintf(ret_detail, detail_size,
 			"404 with our own request id and none of the application's headers");
 		return OUTCOME_LATTICE_NO_ROUTE;

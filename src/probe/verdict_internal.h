@@ -13,10 +13,10 @@ struct target;
 /* A 403 whose body is Lattice's refusal: "AccessDeniedException: User: … is not authorized to
  * perform: vpc-lattice-svcs:Invoke on resource: …". Basis: observed in many public transcripts; that
  * action is Lattice's own, so an application has no reason to write it. */
-bool verdict_is_auth_denied(const struct http_reply *reply);
+bool verdict_lattice_is_auth_denied(const struct http_reply *reply);
 
 /* Who was refused and by which kind of policy, without account ids and names. */
-void verdict_describe_denial(const struct http_reply *reply, char *ret_detail, size_t detail_size);
+void verdict_lattice_describe_denial(const struct http_reply *reply, char *ret_detail, size_t detail_size);
 
 /* A 404 that Lattice wrote because nothing is routed there. All of this must hold:
  * - the request carried an x-amzn-requestid of ours and it came back: the answer crossed Lattice
@@ -27,10 +27,10 @@ void verdict_describe_denial(const struct http_reply *reply, char *ret_detail, s
  *   is there; nor is there any header beyond date, content-length, connection and the request id
  *   (inferred: an application would have left one).
  * A bare 404 never suffices: many applications answer just that. */
-bool verdict_is_no_route(const struct target *target, const struct http_reply *reply);
+bool verdict_lattice_is_no_route(const struct target *target, const struct http_reply *reply);
 
 /* Copies text with account ids (twelve digits) and the names behind user/, role/ and assumed-role/
  * in ARNs masked, and what cannot be printed replaced. */
-void verdict_redact(const char *text, size_t length, char *ret_text, size_t size);
+void verdict_lattice_redact(const char *text, size_t length, char *ret_text, size_t size);
 
 #endif

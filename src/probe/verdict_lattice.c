@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "verdict_internal.h"
+#include "lattice-probe/verdict.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "verdict_internal.h"
 
 #include "lattice-probe/http.h"
 #include "lattice-probe/target.h"
@@ -72,7 +74,7 @@ static void mask_principal(struct sink *sink, const char *text, size_t length, s
 		(*at)++;
 }
 
-void verdict_redact(const char *text, size_t length, char *ret_text, size_t size)
+void verdict_lattice_redact(const char *text, size_t length, char *ret_text, size_t size)
 {
 	struct sink sink = { ret_text, size, 0 };
 	size_t at = 0;
@@ -108,7 +110,7 @@ static const char *find(const struct http_reply *reply, const char *words)
 	return NULL;
 }
 
-bool verdict_is_auth_denied(const struct http_reply *reply)
+bool verdict_lattice_is_auth_denied(const struct http_reply *reply)
 {
 	return reply->status == 403 && find(reply, "AccessDenied") != NULL &&
 	       find(reply, "not authorized to perform: vpc-lattice-svcs:Invoke") != NULL;
@@ -127,7 +129,7 @@ static size_t extent(const struct http_reply *reply, const char *from, const cha
 	return (size_t)(at - from);
 }
 
-void verdict_describe_denial(const struct http_reply *reply, char *ret_detail, size_t detail_size)
+void verdict_lattice_describe_denial(const struct http_reply *reply, char *ret_detail, size_t detail_size)
 {
 	const char *user = find(reply, "User: ");
 	const char *because = find(reply, "because ");
@@ -135,9 +137,9 @@ void verdict_describe_denial(const struct http_reply *reply, char *ret_detail, s
 	char why[96] = "not authorized to perform vpc-lattice-svcs:Invoke";
 
 	if (user)
-		verdict_redact(user + 6, extent(reply, user + 6, " is not authorized"), who, sizeof who);
+		verdict_lattice_redact(user + 6, extent(reply, user + 6, " is not authorized"), who, sizeof who);
 	if (because)
-		verdict_redact(because, extent(reply, because, "}"), why, sizeof why);
+		verdict_lattice_redact(because, extent(reply, because, "}"), why, sizeof why);
 	(void)snprintf(ret_detail, detail_size, "%s: %s", who, why);
 }
 
@@ -167,7 +169,7 @@ static bool is_bare(const struct http_reply *reply)
 	return true;
 }
 
-bool verdict_is_no_route(const struct target *target, const struct http_reply *reply)
+bool verdict_lattice_is_no_route(const struct target *target, const struct http_reply *reply)
 {
 	const char *sent = sent_request_id(target);
 	const char *echoed = http_reply_header(reply, REQUEST_ID);
