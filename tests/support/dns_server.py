@@ -129,7 +129,7 @@ class Script:
 
 
 def generated_addresses(count, type_name):
-    first = ipaddress.ip_address("10.64.0.1" if type_name == "A" else "fd00:64::1")
+    first = ipaddress.ip_address("127.64.0.1" if type_name == "A" else "fd00:64::1")
     return [str(first + i) for i in range(count)]
 
 
