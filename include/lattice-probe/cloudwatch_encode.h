@@ -19,16 +19,18 @@
 /* NULL when CloudWatch would take it at `now`; else static text that says which rule it breaks. */
 const char *cloudwatch_check(const struct datum *datum, struct wall now);
 
-/* {"Namespace":…,"MetricData":[ … ]}: begin, then add until full, then end. add returns ERR_LIMIT and
- * leaves the body as it was when the datum no longer fits CLOUDWATCH_BODY_MAX. */
+/* {"Namespace":…,"MetricData":[ … ]}: begin, then add until full, then end. `body` holds up to
+ * CLOUDWATCH_BODY_MAX at least. add returns ERR_LIMIT and leaves the body as it was when it would no
+ * longer end within CLOUDWATCH_BODY_MAX; ERR_NOMEM likewise. */
 int cloudwatch_encode_begin(struct buf *body, const char *namespace_);
 int cloudwatch_encode_add(struct buf *body, const struct datum *datum, bool is_first);
 int cloudwatch_encode_end(struct buf *body);
 
-/* One datum as a JSON object, without anything around it. */
+/* One datum as a JSON object, without anything around it. Numbers are written as short as they are
+ * exact, without a locale, and without an exponent below 2^63. */
 int cloudwatch_encode_datum(struct buf *body, const struct datum *datum);
 
-/* gzip (RFC 1952); ERR_NOMEM, ERR_LIMIT. */
+/* gzip (RFC 1952) into the empty *ret_compressed; ERR_NOMEM, ERR_LIMIT: it is empty again. */
 int cloudwatch_gzip(const struct buf *body, struct buf *ret_compressed);
 
 #endif
