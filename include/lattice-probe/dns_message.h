@@ -29,12 +29,15 @@ struct dns_message {
 	                         A TTL with the top bit set counts as 0 (RFC 2181 section 8) */
 };
 
-/* Parses a reply to the question (name, type); name without trailing dot, compared without case.
- * 0; ERR_PROTOCOL for anything malformed, not a reply, or for another question. */
+/* Parses a reply to the question (name, A or AAAA); name without trailing dot, valid, compared
+ * without case. Of a truncated reply only the header and the question are read. 0; ERR_NOT_FOUND for
+ * a reply to another question; ERR_PROTOCOL for anything malformed or no reply. An error may come
+ * without the question; NOERROR may not. The id is the caller's to compare. */
 int dns_message_parse(const uint8_t *bytes, size_t length_bytes, const char *name, enum dns_type type,
 	struct dns_message *ret_message);
 
-/* True for a syntactically possible host name to ask for (RFC 1035 2.3.4 lengths). */
+/* True for a possible host name to ask for: letters, digits, '-' and '_' in labels of 1–63, 253
+ * characters in all (RFC 1035 section 2.3.4), no trailing dot. */
 bool dns_message_name_is_valid(const char *name);
 
 #endif
