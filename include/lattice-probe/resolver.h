@@ -32,13 +32,13 @@ struct resolver_answer {
 	enum outcome outcome;       /* ok, or one of the dns_ ones, or local_fault */
 	bool has_reply;
 	struct dns_message message;
-	union address server;       /* who answered, or who was asked last */
-	struct mono sent;           /* first datagram of the question; never: none left us */
-	int64_t elapsed_us;         /* first datagram sent to answer received, or to giving up */
+	union address server;       /* who answered; when all servers failed, the first, whose outcome this is */
+	struct mono sent;           /* first datagram of the question; never: none left us, or reused */
+	int64_t elapsed_us;         /* first datagram sent to answer received, or to giving up; 0: none left us */
 	int64_t wait_us;            /* time in the budget queue before that */
 	int retransmits;            /* further datagrams to a server already asked */
 	unsigned marks;             /* enum result_mark: shared, reused, fallback, local_cache */
-	char detail[160];           /* for people, on failure */
+	char detail[160];           /* for people, on failure: each server asked, and what came of it */
 };
 
 /* NULL: no memory or c-ares refused. Options' text is copied. */
@@ -54,9 +54,11 @@ struct resolver_question {
 };
 
 /* Asks. `started` (may be NULL) runs when the first datagram has left (or an answer is reused), so
- * that the run's timeout starts there and not in the budget queue; `answered` runs once, never from
- * inside this call, with an answer borrowed until the callback returns. The handle dies with that
- * callback. NULL: no memory, no callback will run. */
+ * that the run's timeout starts there and not in the budget queue; it may run inside this call, and
+ * does not run when nothing could be sent. `answered` runs once, never from inside this call, with an
+ * answer borrowed until the callback returns. The handle dies with that callback. A name that cannot
+ * be one (dns_message_name_is_valid) is dns_nxdomain without being sent; an IP literal is the
+ * caller's mistake. NULL: no memory, no callback will run. */
 struct resolver_query *resolver_ask(struct resolver *resolver, const struct resolver_question *question,
 	void (*started)(void *user), void (*answered)(void *user, const struct resolver_answer *answer),
 	void *user);
@@ -70,7 +72,7 @@ size_t resolver_servers(struct resolver *resolver, const struct target_resolver 
 	union address ret_servers[static TARGET_RESOLVERS_MAX], bool *ret_is_local);
 
 struct resolver_counters {
-	uint64_t datagrams;  /* sent, all servers */
+	uint64_t datagrams;  /* sent, all servers; a question over TCP counts two more */
 	uint64_t questions;
 	uint64_t shared;
 	uint64_t reused;
