@@ -36,7 +36,29 @@ static void withdraw_secured(struct http_transfer *transfer, CURLcode code)
 		reply->name_mismatch = true;
 }
 
-/* Older curls give one code for several ends; evidence of our own tells them apart. */
+/* A header line that outgrows curl's buffer: out of memory before 8.6, CURLE_TOO_LARGE (100) since. */
+static bool is_endless_header(const struct http_transfer *transfer, CURLcode code)
+{
+	return (code == CURLE_OUT_OF_MEMORY || (int)code == 100) &&
+	       !transfer->response.is_header_complete &&
+	       transfer->tcp.received_bytes > HTTP_HEADERS_MAX_BYTES;
+}
+
+/* Bad chunks come as a failed receive, something other than HTTP/2 as an empty reply; but nothing
+ * failed in the socket, and the peer has not hung up or has said something. */
+static bool is_nonsense(const struct http_transfer *transfer, CURLcode code)
+{
+	if (!transfer->is_measured || transfer->reply.os_errno != 0 ||
+	    (code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING))
+		return false;
+	if (!transfer->tcp.is_peer_closed)
+		return true;
+	/* The kernel counts a FIN as one byte. */
+	return code == CURLE_GOT_NOTHING && !transfer->request.url->is_tls && transfer->tcp.received_bytes > 1;
+}
+
+/* curl gives one code for several ends, and not the same in every version; evidence of our own
+ * tells them apart. */
 static void settle_end(struct http_transfer *transfer, enum http_end end, CURLcode code)
 {
 	const struct http_response *response = &transfer->response;
@@ -49,17 +71,11 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 	if (response->is_out_of_memory) {
 		end = HTTP_END_ERROR;
 		code = CURLE_OUT_OF_MEMORY;
-	} else if (response->is_too_large) {
+	} else if (response->is_too_large || is_endless_header(transfer, code)) {
 		end = HTTP_END_TOO_LARGE;
-	}
-	/* A header line that outgrows curl's buffer: out of memory before 8.6, CURLE_TOO_LARGE since. */
-	if ((code == CURLE_OUT_OF_MEMORY || (int)code == 100) && !response->is_header_complete &&
-	    transfer->tcp.received_bytes > HTTP_HEADERS_MAX_BYTES)
-		end = HTTP_END_TOO_LARGE;
-	/* Bad chunks come as a failed receive, but nothing failed in the socket. */
-	else if (code == CURLE_RECV_ERROR && reply->os_errno == 0 && transfer->is_measured &&
-		 !transfer->tcp.is_peer_closed)
+	} else if (is_nonsense(transfer, code)) {
 		code = CURLE_WEIRD_SERVER_REPLY;
+	}
 	reply->end = end;
 	reply->curl_code = (int)code;
 }

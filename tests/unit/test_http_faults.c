@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong, made by real sockets on loopback: end, stage and outcome of each fault. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+
+#include "lattice-probe/outcome.h"
+#include "lattice-probe/phases.h"
+#include "lattice-probe/verdict.h"
+
+#include "../support/exchange.h"
+#include "../support/origin.h"
+
+#define SHORT_US (60 * US_PER_MS)
+
+static enum outcome judge(const struct exchange *exchange)
+{
+	struct target *target = target_new();
+	char detail[RESULT_DETAIL_SIZE] = "";
+	enum outcome outcome;
+
+	assert_non_null(target);
+	outcome = verdict_of_reply(target, &exchange->reply, detail, sizeof detail);
+	if (outcome != OUTCOME_OK)
+		assert_string_not_equal(detail, "");
+	target_drop(target);
+	return outcome;
+}
+
+static void expect(const struct exchange *exchange, enum http_end end, enum http_stage stage,
+	enum outcome outcome)
+{
+	const struct http_reply *reply = &exchange->reply;
+	int64_t phase_us[PHASE_COUNT] = { 0 };
+	int64_t failed_us;
+
+	if (reply->end != end || reply->stage != stage)
+		fail_msg("end %d stage %d code %d errno %d: %s", (int)reply->end, (int)reply->stage,
+			reply->curl_code, reply->os_errno, reply->detail);
+	if (judge(exchange) != outcome)
+		fail_msg("%s, not %s: code %d errno %d: %s", outcome_name(judge(exchange)),
+			outcome_name(outcome), reply->curl_code, reply->os_errno, reply->detail);
+	phases_of_reply(reply, phase_us, &failed_us);
+	if (end != HTTP_END_DONE)
+		assert_int_equal(phases_sum(phase_us) + failed_us, mono_since(reply->finished, reply->start));
+}
+
+/* One exchange with a scripted server. */
+static void exchange_with(struct exchange *exchange, const char *url, origin_script script, const void *data,
+	void (*change)(struct http_request *request))
+{
+	struct origin *origin = origin_start(AF_INET, NULL, script, data);
+
+	exchange_prepare(exchange, url, origin_address(origin));
+	if (change)
+		change(&exchange->request);
+	exchange_run(exchange);
+	origin_free(origin);
+}
+
+static void exchange_answered(struct exchange *exchange, const char *answer)
+{
+	exchange_with(exchange, "http://service.example/", origin_answer, answer, NULL);
+}
+
+/* ---- connect ------------------------------------------------------------------------------ */
+
+/* Bound, so that nobody else gets the port, but nobody listens. */
+static int closed_port(union address *ret_address)
+{
+	socklen_t length = sizeof *ret_address;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(parse_address("127.0.0.1", 0, ret_address), 0);
+	assert_int_equal(bind(fd, &ret_address->sa, address_length(ret_address)), 0);
+	assert_int_equal(getsockname(fd, &ret_address->sa, &length), 0);
+	return fd;
+}
+
+static void a_closed_port_refuses(void **state)
+{
+	struct exchange *exchange = *state;
+	union address address;
+	int fd = closed_port(&address);
+
+	exchange_prepare(exchange, "http://service.example/", address);
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_REFUSED);
+	assert_int_equal(exchange->reply.os_errno, ECONNREFUSED);
+	assert_int_equal(exchange->reply.curl_code, CURLE_COULDNT_CONNECT);
+	assert_false(mono_is_set(exchange->reply.connected));
+	assert_int_equal(exchange->reply.tcp_rtt_us, -1);
+	assert_int_equal(exchange->reply.tcp_retransmits, 0);
+	(void)close(fd);
+}
+
+/* The kernel refuses TCP to a broadcast address by itself, also without any network. */
+static void an_address_without_a_route_is_unreachable(void **state)
+{
+	struct exchange *exchange = *state;
+	union address address;
+
+	assert_int_equal(parse_address("127.255.255.255:80", 0, &address), 0);
+	exchange_prepare(exchange, "http://service.example/", address);
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_UNREACHABLE);
+	assert_int_equal(exchange->reply.os_errno, ENETUNREACH);
+}
+
+/* A full accept queue drops the SYN: silence on loopback. */
+struct silent_port {
+	int listener;
+	int filler;
+	union address address;
+};
+
+static void open_silent_port(struct silent_port *port)
+{
+	socklen_t length = sizeof port->address;
+
+	port->listener = closed_port(&port->address);
+	assert_int_equal(listen(port->listener, 0), 0);
+	assert_int_equal(getsockname(port->listener, &port->address.sa, &length), 0);
+	port->filler = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(port->filler, &port->address.sa, address_length(&port->address)), 0);
+}
+
+static void close_silent_port(struct silent_port *port)
+{
+	(void)close(port->filler);
+	(void)close(port->listener);
+}
+
+static void an_unanswered_syn_ends_at_the_connect_timeout(void **state)
+{
+	struct exchange *exchange = *state;
+	struct silent_port port;
+
+	open_silent_port(&port);
+	exchange_prepare(exchange, "https://service.example/", port.address);
+	exchange->request.connect_timeout_us = SHORT_US;
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_TIMEOUT);
+	assert_true(mono_since(exchange->reply.finished, exchange->reply.start) >= SHORT_US - US_PER_MS);
+	assert_int_equal(exchange->reply.tcp_rtt_us, -1);
+	assert_int_equal(exchange->reply.tcp_retransmits, 0);
+	close_silent_port(&port);
+}
+
+static void the_deadline_cuts_the_connect_timeout_short(void **state)
+{
+	struct exchange *exchange = *state;
+	struct silent_port port;
+
+	open_silent_port(&port);
+	exchange_prepare(exchange, "http://service.example/", port.address);
+	exchange->request.deadline = mono_add(mono_now(), SHORT_US);
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_TIMEOUT);
+	assert_true(exchange->reply.finished.us >= exchange->request.deadline.us);
+	close_silent_port(&port);
+}
+
+static void a_deadline_in_the_past_still_calls_back(void **state)
+{
+	struct exchange *exchange = *state;
+	struct silent_port port;
+
+	open_silent_port(&port);
+	exchange_prepare(exchange, "http://service.example/", port.address);
+	exchange->request.deadline = mono_add(mono_now(), -US_PER_S);
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_TIMEOUT);
+	close_silent_port(&port);
+}
+
+static void reset_at_once(struct origin_connection *connection)
+{
+	origin_reset(connection);
+}
+
+static void a_reset_right_after_the_handshake_is_no_refusal(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", reset_at_once, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_RESET);
+	exchange_with(exchange, "https://service.example/", reset_at_once, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TLS, OUTCOME_TLS_HANDSHAKE);
+}
+
+/* ---- this host's own trouble -------------------------------------------------------------- */
+
+static void without_descriptors_it_is_this_hosts_fault(void **state)
+{
+	struct exchange *exchange = *state;
+	struct rlimit saved;
+	struct rlimit none;
+	union address address;
+	int closed = closed_port(&address);
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	exchange_prepare(exchange, "http://service.example/", address);
+	exchange_run(exchange); /* everything that needs a descriptor of its own has it now */
+	assert_true(next >= 0);
+	(void)close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
+	none = saved;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	exchange_run(exchange);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_SETUP, OUTCOME_LOCAL_FAULT);
+	assert_int_equal(exchange->reply.os_errno, EMFILE);
+	assert_int_equal(exchange->reply.tcp_retransmits, -1);
+	(void)close(closed);
+}
+
+static void a_line_break_in_a_header_is_never_sent(void **state)
+{
+	struct exchange *exchange = *state;
+	char name[] = "X-A";
+	char value[] = "1\r\nX-B: 2";
+	struct target_header header = { .name = name, .value = value };
+	union address address;
+	int closed = closed_port(&address);
+
+	exchange_prepare(exchange, "http://service.example/", address);
+	exchange->request.headers = &header;
+	exchange->request.header_count = 1;
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_SETUP, OUTCOME_LOCAL_FAULT);
+	assert_null(strstr(exchange->reply.detail, "X-B"));
+	(void)close(closed);
+}
+
+/* ---- TLS without a certificate ------------------------------------------------------------ */
+
+static void shorten_tls(struct http_request *request)
+{
+	request->tls_timeout_us = SHORT_US;
+}
+
+static void a_silent_server_ends_at_the_tls_timeout(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "https://service.example/", origin_silence, NULL, shorten_tls);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_TLS, OUTCOME_TLS_TIMEOUT);
+	assert_true(mono_since(exchange->reply.finished, exchange->reply.connected) >= SHORT_US - US_PER_MS);
+	assert_true(exchange->reply.tcp_rtt_us > 0);
+	assert_false(exchange->reply.has_certificate);
+}
+
+static void speak_plainly(struct origin_connection *connection)
+{
+	origin_write_text(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+	origin_wait_for_close(connection);
+}
+
+static void a_plain_server_fails_the_handshake(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "https://service.example/", speak_plainly, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TLS, OUTCOME_TLS_HANDSHAKE);
+}
+
+static void close_after_hello(struct origin_connection *connection)
+{
+	char hello[1024];
+
+	(void)recv(connection->fd, hello, sizeof hello, 0);
+}
+
+static void a_close_in_the_handshake_is_a_failed_handshake(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "https://service.example/", close_after_hello, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TLS, OUTCOME_TLS_HANDSHAKE);
+}
+
+/* ---- no answer, half an answer ------------------------------------------------------------ */
+
+static void shorten_all(struct http_request *request)
+{
+	request->deadline = mono_add(mono_now(), SHORT_US);
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", origin_silence, NULL, shorten_all);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_TIMEOUT);
+	assert_int_equal(exchange->reply.status, 0);
+}
+
+static void say_and_wait(struct origin_connection *connection)
+{
+	if (origin_read_request(connection))
+		origin_write_text(connection, connection->data);
+	origin_wait_for_close(connection);
+}
+
+static void a_stalled_body_ends_at_the_deadline(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", say_and_wait,
+		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", shorten_all);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TIMEOUT);
+	assert_int_equal(exchange->reply.status, 200);
+	assert_int_equal(exchange->reply.received_bytes, 4);
+}
+
+static void a_provisional_response_is_no_response(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", say_and_wait, "HTTP/1.1 100 Continue\r\n\r\n",
+		shorten_all);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TIMEOUT);
+	assert_int_equal(exchange->reply.status, 0);
+}
+
+static void drip(struct origin_connection *connection)
+{
+	if (!origin_read_request(connection))
+		return;
+	origin_write_text(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+	for (int i = 0; i < 1000; i++) {
+		origin_write_text(connection, ".");
+		origin_pause(connection, 5);
+	}
+}
+
+static void a_drip_never_extends_the_deadline(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", drip, NULL, shorten_all);
+	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TIMEOUT);
+	assert_true(exchange->reply.received_bytes > 0);
+	assert_true(exchange->reply.received_bytes < 100);
+}
+
+static void close_after_request(struct origin_connection *connection)
+{
+	(void)origin_read_request(connection);
+}
+
+static void an_empty_reply_is_a_reset(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", close_after_request, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_RESET);
+	assert_int_equal(exchange->reply.curl_code, CURLE_GOT_NOTHING);
+}
+
+static void reset_after_request(struct origin_connection *connection)
+{
+	(void)origin_read_request(connection);
+	origin_reset(connection);
+}
+
+static void a_reset_before_the_answer_is_a_reset(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", reset_after_request, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_RESET);
+	assert_int_equal(exchange->reply.os_errno, ECONNRESET);
+	assert_true(exchange->reply.tcp_rtt_us > 0);
+}
+
+static void reset_in_the_body(struct origin_connection *connection)
+{
+	if (!origin_read_request(connection))
+		return;
+	origin_write_text(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	origin_pause(connection, 20); /* a reset throws away what was not read yet */
+	origin_reset(connection);
+}
+
+static void a_reset_in_the_body_is_a_reset(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", reset_in_the_body, NULL, NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_RESET);
+	assert_int_equal(exchange->reply.status, 200);
+}
+
+static void a_body_shorter_than_promised_is_a_reset(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_answered(exchange, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_RESET);
+	exchange_answered(exchange, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_RESET);
+}
+
+/* ---- not HTTP ----------------------------------------------------------------------------- */
+
+static void garbage_is_not_http(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_answered(exchange, "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n");
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_PROTOCOL);
+	exchange_answered(exchange, "\x15\x03\x01\x02\x02\x02\x16\x01\x02 and more of it, to be sure");
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_PROTOCOL);
+}
+
+static void a_header_without_a_colon_is_not_http(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_answered(exchange, "HTTP/1.1 200 OK\r\nthis is no header\r\n\r\n");
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_PROTOCOL);
+}
+
+static void broken_chunks_are_not_http(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", say_and_wait,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n", NULL);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_PROTOCOL);
+}
+
+static void plain_text_for_http2_is_not_http(void **state)
+{
+	struct exchange *exchange = *state;
+	struct origin *origin = origin_start(AF_INET, NULL, say_and_wait,
+		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+
+	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
+	exchange->request.version = TARGET_HTTP_2;
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_PROTOCOL);
+	origin_free(origin);
+}
+
+/* SETTINGS, their acknowledgement, then RST_STREAM on stream 1 (RFC 9113 section 6.4). */
+static void refuse_in_http2(struct origin_connection *connection)
+{
+	static const unsigned char frames[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0,
+		0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2 };
+
+	if (!origin_read_request(connection))
+		return;
+	origin_write(connection, frames, sizeof frames);
+	origin_wait_for_close(connection);
+}
+
+static void a_stream_reset_by_http2_is_a_reset(void **state)
+{
+	struct exchange *exchange = *state;
+	struct origin *origin = origin_start(AF_INET, NULL, refuse_in_http2, NULL);
+
+	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
+	exchange->request.version = TARGET_HTTP_2;
+	exchange_run(exchange);
+	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_FIRST_BYTE, OUTCOME_HTTP_RESET);
+	origin_free(origin);
+}
+
+/* ---- too large ---------------------------------------------------------------------------- */
+
+static void cap_body(struct http_request *request)
+{
+	request->max_body_bytes = 10;
+}
+
+static void a_body_over_the_limit_ends_the_transfer(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", origin_answer,
+		"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n01234567890", cap_body);
+	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
+	exchange_with(exchange, "http://service.example/", origin_answer,
+		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", cap_body);
+	expect(exchange, HTTP_END_DONE, HTTP_STAGE_DONE, OUTCOME_OK);
+}
+
+/* Repeats its data until the client goes away. */
+static void repeat(struct origin_connection *connection)
+{
+	const char *text = connection->data;
+
+	if (!origin_read_request(connection))
+		return;
+	for (int i = 0; i < 1000 * 1000 && send(connection->fd, text, strlen(text), MSG_NOSIGNAL) > 0; i++)
+		;
+}
+
+static void repeat_after_status(struct origin_connection *connection)
+{
+	origin_write_text(connection, "HTTP/1.1 200 OK\r\n");
+	repeat(connection);
+}
+
+static void endless_headers_end_the_transfer(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", repeat_after_status, "X-A: 1\r\n", NULL);
+	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
+	exchange_with(exchange, "http://service.example/", repeat, "HTTP/1.1 100 Continue\r\n\r\n", NULL);
+	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
+}
+
+static void one_endless_header_line_ends_the_transfer(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", repeat_after_status,
+		"an endless line an endless line an endless line ", NULL);
+	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
+}
+
+static void repeat_after_head(struct origin_connection *connection)
+{
+	origin_write_text(connection, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+	repeat(connection);
+}
+
+static void endless_trailers_end_the_transfer(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", repeat_after_head, "X-A: 1\r\n", NULL);
+	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
+}
+
+/* ---- cancelling --------------------------------------------------------------------------- */
+
+struct stop {
+	struct http_transfer *transfer;
+	struct loop_timer timer;
+	bool is_done;
+};
+
+static void must_not_run(void *user, const struct http_reply *reply)
+{
+	(void)user;
+	(void)reply;
+	fail_msg("a cancelled transfer came back");
+}
+
+static void cancel_now(void *user)
+{
+	struct stop *stop = user;
+
+	http_cancel(stop->transfer);
+	stop->is_done = true;
+}
+
+static void cancel_after_a_while(struct exchange *exchange)
+{
+	struct stop stop = { 0 };
+
+	stop.transfer = http_start(exchange->client, &exchange->request, must_not_run, NULL);
+	assert_non_null(stop.transfer);
+	assert_int_equal(loop_timer_start(exchange->loop, &stop.timer, mono_add(mono_now(), SHORT_US / 2),
+		cancel_now, &stop), 0);
+	loop_run_until(exchange->loop, &stop.is_done);
+	assert_true(stop.is_done);
+}
+
+static void a_transfer_may_be_cancelled_in_any_phase(void **state)
+{
+	struct exchange *exchange = *state;
+	struct silent_port port;
+	struct origin *origin;
+
+	open_silent_port(&port);
+	exchange_prepare(exchange, "http://service.example/", port.address);
+	cancel_after_a_while(exchange);
+	close_silent_port(&port);
+
+	origin = origin_start(AF_INET, NULL, origin_silence, NULL);
+	exchange_prepare(exchange, "https://service.example/", origin_address(origin));
+	cancel_after_a_while(exchange);
+	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
+	cancel_after_a_while(exchange);
+	origin_free(origin);
+
+	origin = origin_start(AF_INET, NULL, say_and_wait, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx");
+	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
+	cancel_after_a_while(exchange);
+	origin_free(origin);
+}
+
+static void a_failed_transfer_may_be_cancelled_before_it_is_told(void **state)
+{
+	struct exchange *exchange = *state;
+	union address address;
+
+	assert_int_equal(parse_address("127.255.255.255:80", 0, &address), 0);
+	exchange_prepare(exchange, "http://service.example/", address);
+	http_cancel(http_start(exchange->client, &exchange->request, must_not_run, NULL));
+	exchange_run(exchange);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, exchange_setup, exchange_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_closed_port_refuses),
+		TEST(an_address_without_a_route_is_unreachable),
+		TEST(an_unanswered_syn_ends_at_the_connect_timeout),
+		TEST(the_deadline_cuts_the_connect_timeout_short),
+		TEST(a_deadline_in_the_past_still_calls_back),
+		TEST(a_reset_right_after_the_handshake_is_no_refusal),
+		TEST(without_descriptors_it_is_this_hosts_fault),
+		TEST(a_line_break_in_a_header_is_never_sent),
+		TEST(a_silent_server_ends_at_the_tls_timeout),
+		TEST(a_plain_server_fails_the_handshake),
+		TEST(a_close_in_the_handshake_is_a_failed_handshake),
+		TEST(silence_ends_at_the_deadline),
+		TEST(a_stalled_body_ends_at_the_deadline),
+		TEST(a_provisional_response_is_no_response),
+		TEST(a_drip_never_extends_the_deadline),
+		TEST(an_empty_reply_is_a_reset),
+		TEST(a_reset_before_the_answer_is_a_reset),
+		TEST(a_reset_in_the_body_is_a_reset),
+		TEST(a_body_shorter_than_promised_is_a_reset),
+		TEST(garbage_is_not_http),
+		TEST(a_header_without_a_colon_is_not_http),
+		TEST(broken_chunks_are_not_http),
+		TEST(plain_text_for_http2_is_not_http),
+		TEST(a_stream_reset_by_http2_is_a_reset),
+		TEST(a_body_over_the_limit_ends_the_transfer),
+		TEST(endless_headers_end_the_transfer),
+		TEST(one_endless_header_line_ends_the_transfer),
+		TEST(endless_trailers_end_the_transfer),
+		TEST(a_transfer_may_be_cancelled_in_any_phase),
+		TEST(a_failed_transfer_may_be_cancelled_before_it_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
