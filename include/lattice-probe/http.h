@@ -35,28 +35,30 @@ void http_client_free(struct http_client *client); /* transfers must have been c
 
 struct http_request {
 	const struct url *url;            /* borrows until the callback */
-	union address address;            /* where to connect, port included */
+	union address address;            /* where to connect, port included; unused with a proxy */
 	const char *method;               /* borrows until the callback, like all below */
 	const struct target_header *headers;
 	size_t header_count;
-	const char *body;                 /* NULL: none */
+	const char *body;                 /* NULL: none. Any method but HEAD may have one */
 	size_t body_bytes;
-	enum target_http version;
+	enum target_http version;         /* 2 over TLS offers 1.1 as well: see http_version in the reply */
 	const char *tls_ca;               /* PEM file for this request only; NULL: the client's store */
 	bool tls_verify;
-	const char *proxy;                /* "http://host:port" already resolved to an address; NULL: none */
+	const char *proxy;                /* "http://host:port", host resolved to an address; NULL: none.
+	                                     It gets the name; asking it for a tunnel is part of TLS */
 	int64_t connect_timeout_us;       /* of the TCP phase */
 	int64_t tls_timeout_us;           /* of the TLS phase */
 	struct mono deadline;             /* of the whole; never extended */
 	int64_t max_body_bytes;           /* the transfer ends when a body is longer */
-	bool keep_body;                   /* false: only counted (no expectation needs it) */
+	bool keep_body;                   /* false: only counted (no expectation needs it), but the first
+	                                     8 KiB of a 403 are kept: they say who refused */
 };
 
 /* Where a transfer stood when it ended. */
 enum http_stage {
-	HTTP_STAGE_SETUP,      /* before the SYN: no fd, no memory */
+	HTTP_STAGE_SETUP,      /* before the SYN: no fd, no memory, no CA file, nonsense in the request */
 	HTTP_STAGE_CONNECT,
-	HTTP_STAGE_TLS,
+	HTTP_STAGE_TLS,        /* until the peer's certificate and ours are accepted by both sides */
 	HTTP_STAGE_FIRST_BYTE, /* request being sent or answer awaited */
 	HTTP_STAGE_TRANSFER,   /* first byte seen, response not complete */
 	HTTP_STAGE_DONE
@@ -78,10 +80,11 @@ struct http_header_line {
 struct http_reply {
 	enum http_end end;
 	enum http_stage stage;
-	int curl_code;         /* CURLcode, for the outcome table */
+	int curl_code;         /* CURLcode for the outcome table, evened out between curl's versions */
 	int os_errno;          /* of connect or I/O; 0: none */
-	long verify_result;    /* X509_V_ERR_… of the leaf's chain; 0: verified or not asked */
-	bool name_mismatch;    /* the certificate is not for the host */
+	long verify_result;    /* X509_V_ERR_… of the chain, of several faults expiry first; 0: verified or
+	                          not asked */
+	bool name_mismatch;    /* the certificate is not for the host, whatever else is wrong */
 
 	struct mono start;     /* before the socket was opened */
 	struct mono connected;
@@ -89,8 +92,8 @@ struct http_reply {
 	struct mono first_byte;
 	struct mono finished;
 
-	int status;            /* 0: no final response */
-	int http_version;      /* 10, 11, 20 */
+	int status;            /* 0: no final response (1xx is none) */
+	int http_version;      /* 10, 11, 20; 0 like status */
 	const struct http_header_line *headers; /* of the final response; borrowed until the callback returns */
 	size_t header_count;
 	const char *body;      /* kept bytes, NUL-terminated; borrowed until the callback returns */
@@ -106,14 +109,15 @@ struct http_reply {
 
 	int64_t tcp_rtt_us;    /* TCP_INFO; -1 unless ESTABLISHED was reached */
 	int32_t tcp_retransmits; /* total; -1: unknown */
-	char detail[160];      /* curl's own words, made printable; for people */
+	char detail[160];      /* the stage and what the system or curl say, made printable; for people */
 };
 
-/* Starts. `finished` runs once, never from inside this call, with a reply borrowed until it
- * returns; the handle dies with it. NULL: no memory, no callback will run. */
+/* Starts. `finished` runs once, from the loop, never from inside this call, with a reply borrowed
+ * until it returns; the handle dies with it. It may start and cancel other transfers, but not free
+ * the client. NULL: no memory, no callback will run. */
 struct http_transfer *http_start(struct http_client *client, const struct http_request *request,
 	void (*finished)(void *user, const struct http_reply *reply), void *user);
-void http_cancel(struct http_transfer *transfer);
+void http_cancel(struct http_transfer *transfer); /* no callback; NULL is fine */
 
 /* The first header of that name, without case; NULL: none. */
 const char *http_reply_header(const struct http_reply *reply, const char *name);

@@ -73,6 +73,8 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 		code = CURLE_OUT_OF_MEMORY;
 	} else if (response->is_too_large || is_endless_header(transfer, code)) {
 		end = HTTP_END_TOO_LARGE;
+	} else if (end == HTTP_END_ERROR && reply->verify_result != 0) {
+		code = CURLE_PEER_FAILED_VERIFICATION;
 	} else if (is_nonsense(transfer, code)) {
 		code = CURLE_WEIRD_SERVER_REPLY;
 	}

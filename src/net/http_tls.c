@@ -72,6 +72,7 @@ static int verify_chain(X509_STORE_CTX *chain, struct http_transfer *transfer)
 	fault = transfer->verify_expired ? transfer->verify_expired : transfer->verify_other;
 	transfer->reply.verify_result = fault;
 	X509_STORE_CTX_set_error(chain, (int)fault);
+	ERR_clear_error(); /* curl takes the first of the queue for the reason */
 	return fault == X509_V_OK;
 }
 

@@ -61,7 +61,7 @@ static void serve(struct origin *origin, int fd)
 	if (is_ready)
 		origin->script(&connection);
 	(void)set_current(origin, -1);
-	if (connection.tls && is_ready)
+	if (connection.tls && SSL_is_init_finished(connection.tls))
 		(void)SSL_shutdown(connection.tls);
 	SSL_free(connection.tls);
 	(void)close(fd);
@@ -206,6 +206,11 @@ bool origin_read_request(struct origin_connection *connection)
 	return true;
 }
 
+const char *origin_peek(const struct origin_connection *connection)
+{
+	return connection->origin->request;
+}
+
 void origin_write(struct origin_connection *connection, const void *bytes, size_t length)
 {
 	const char *at = bytes;
@@ -262,4 +267,31 @@ void origin_answer(struct origin_connection *connection)
 void origin_silence(struct origin_connection *connection)
 {
 	origin_wait_for_close(connection);
+}
+
+/* ---- ports without a server --------------------------------------------------------------- */
+
+int origin_closed_port(union address *ret_address)
+{
+	socklen_t length = sizeof *ret_address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && parse_address("127.0.0.1", 0, ret_address) == 0);
+	must(bind(fd, &ret_address->sa, address_length(ret_address)) == 0);
+	must(getsockname(fd, &ret_address->sa, &length) == 0);
+	return fd;
+}
+
+void origin_open_silent_port(struct origin_silent_port *ret_port)
+{
+	ret_port->listener = origin_closed_port(&ret_port->address);
+	must(listen(ret_port->listener, 0) == 0);
+	ret_port->filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(connect(ret_port->filler, &ret_port->address.sa, address_length(&ret_port->address)) == 0);
+}
+
+void origin_close_silent_port(struct origin_silent_port *port)
+{
+	(void)close(port->filler);
+	(void)close(port->listener);
 }

@@ -44,6 +44,8 @@ struct mono origin_stamped(const struct origin *origin);
 
 /* For scripts. origin_read_request reads to the empty line and as much body as Content-Length says. */
 bool origin_read_request(struct origin_connection *connection);
+/* What it read, for the script itself. */
+const char *origin_peek(const struct origin_connection *connection);
 void origin_write(struct origin_connection *connection, const void *bytes, size_t length);
 void origin_write_text(struct origin_connection *connection, const char *text);
 void origin_wait_for_close(struct origin_connection *connection);
@@ -55,5 +57,18 @@ void origin_stamp(struct origin_connection *connection);
 void origin_answer(struct origin_connection *connection);
 /* Reads for ever, says nothing. */
 void origin_silence(struct origin_connection *connection);
+
+/* A port on 127.0.0.1 that is bound, so that nobody else gets it, but where nobody listens. Gives the
+ * descriptor to close. */
+int origin_closed_port(union address *ret_address);
+
+/* A port whose full accept queue drops every SYN: silence on loopback. */
+struct origin_silent_port {
+	union address address;
+	int listener;
+	int filler;
+};
+void origin_open_silent_port(struct origin_silent_port *ret_port);
+void origin_close_silent_port(struct origin_silent_port *port);
 
 #endif

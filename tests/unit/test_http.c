@@ -14,7 +14,6 @@
 #include "../support/origin.h"
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-#define PARALLEL 40
 
 static struct target_header make_header(const char *name, const char *value)
 {
@@ -398,105 +397,6 @@ static void each_transfer_is_a_connection_of_its_own(void **state)
 	origin_free(origin);
 }
 
-struct crowd {
-	struct exchange *exchange;
-	struct http_transfer *others[PARALLEL];
-	unsigned finished;
-	unsigned wanted;
-	bool is_done;
-};
-
-static void count_one(void *user, const struct http_reply *reply)
-{
-	struct crowd *crowd = user;
-
-	assert_int_equal(reply->status, 200);
-	crowd->is_done = ++crowd->finished == crowd->wanted;
-}
-
-static void many_transfers_run_side_by_side(void **state)
-{
-	struct exchange *exchange = *state;
-	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-	struct crowd crowd = { .exchange = exchange, .wanted = PARALLEL };
-
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	for (size_t i = 0; i < PARALLEL; i++)
-		assert_non_null(http_start(exchange->client, &exchange->request, count_one, &crowd));
-	loop_run_until(exchange->loop, &crowd.is_done);
-	assert_int_equal(crowd.finished, PARALLEL);
-	origin_free(origin);
-}
-
-static void must_not_run(void *user, const struct http_reply *reply)
-{
-	(void)user;
-	(void)reply;
-	fail_msg("a cancelled transfer came back");
-}
-
-static void cancel_the_others(void *user, const struct http_reply *reply)
-{
-	struct crowd *crowd = user;
-
-	assert_int_equal(reply->status, 200);
-	for (size_t i = 0; i < PARALLEL; i++)
-		http_cancel(crowd->others[i]);
-	crowd->is_done = true;
-}
-
-/* The one server answers one connection after the other, so the first is over while the rest are
- * connected, waiting, some perhaps over as well. */
-static void others_may_be_cancelled_from_a_callback(void **state)
-{
-	struct exchange *exchange = *state;
-	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-	struct crowd crowd = { .exchange = exchange };
-
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	assert_non_null(http_start(exchange->client, &exchange->request, cancel_the_others, &crowd));
-	for (size_t i = 0; i < PARALLEL; i++) {
-		crowd.others[i] = http_start(exchange->client, &exchange->request, must_not_run, &crowd);
-		assert_non_null(crowd.others[i]);
-	}
-	loop_run_until(exchange->loop, &crowd.is_done);
-	assert_true(crowd.is_done);
-	origin_free(origin);
-}
-
-static void start_another(void *user, const struct http_reply *reply)
-{
-	struct exchange *exchange = user;
-
-	assert_int_equal(reply->end, HTTP_END_DONE);
-	assert_non_null(http_start(exchange->client, &exchange->request, exchange_finished, exchange));
-	assert_false(exchange->is_done);
-}
-
-static void a_callback_may_start_the_next_transfer(void **state)
-{
-	struct exchange *exchange = *state;
-	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	assert_non_null(http_start(exchange->client, &exchange->request, start_another, exchange));
-	loop_run_until(exchange->loop, &exchange->is_done);
-	assert_int_equal(exchange->reply.status, 200);
-	origin_free(origin);
-}
-
-static void a_transfer_may_be_cancelled_at_once(void **state)
-{
-	struct exchange *exchange = *state;
-	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	http_cancel(http_start(exchange->client, &exchange->request, must_not_run, exchange));
-	exchange_run(exchange);
-	assert_int_equal(exchange->reply.status, 200);
-	origin_free(origin);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -520,10 +420,6 @@ int main(void)
 		TEST(a_proxy_gets_the_name_not_the_address),
 		TEST(marks_tell_when_the_server_did_it),
 		TEST(each_transfer_is_a_connection_of_its_own),
-		TEST(many_transfers_run_side_by_side),
-		TEST(others_may_be_cancelled_from_a_callback),
-		TEST(a_callback_may_start_the_next_transfer),
-		TEST(a_transfer_may_be_cancelled_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

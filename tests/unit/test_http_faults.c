@@ -77,23 +77,11 @@ static void exchange_answered(struct exchange *exchange, const char *answer)
 
 /* ---- connect ------------------------------------------------------------------------------ */
 
-/* Bound, so that nobody else gets the port, but nobody listens. */
-static int closed_port(union address *ret_address)
-{
-	socklen_t length = sizeof *ret_address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(parse_address("127.0.0.1", 0, ret_address), 0);
-	assert_int_equal(bind(fd, &ret_address->sa, address_length(ret_address)), 0);
-	assert_int_equal(getsockname(fd, &ret_address->sa, &length), 0);
-	return fd;
-}
-
 static void a_closed_port_refuses(void **state)
 {
 	struct exchange *exchange = *state;
 	union address address;
-	int fd = closed_port(&address);
+	int fd = origin_closed_port(&address);
 
 	exchange_prepare(exchange, "http://service.example/", address);
 	exchange_run(exchange);
@@ -119,36 +107,12 @@ static void an_address_without_a_route_is_unreachable(void **state)
 	assert_int_equal(exchange->reply.os_errno, ENETUNREACH);
 }
 
-/* A full accept queue drops the SYN: silence on loopback. */
-struct silent_port {
-	int listener;
-	int filler;
-	union address address;
-};
-
-static void open_silent_port(struct silent_port *port)
-{
-	socklen_t length = sizeof port->address;
-
-	port->listener = closed_port(&port->address);
-	assert_int_equal(listen(port->listener, 0), 0);
-	assert_int_equal(getsockname(port->listener, &port->address.sa, &length), 0);
-	port->filler = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(port->filler, &port->address.sa, address_length(&port->address)), 0);
-}
-
-static void close_silent_port(struct silent_port *port)
-{
-	(void)close(port->filler);
-	(void)close(port->listener);
-}
-
 static void an_unanswered_syn_ends_at_the_connect_timeout(void **state)
 {
 	struct exchange *exchange = *state;
-	struct silent_port port;
+	struct origin_silent_port port;
 
-	open_silent_port(&port);
+	origin_open_silent_port(&port);
 	exchange_prepare(exchange, "https://service.example/", port.address);
 	exchange->request.connect_timeout_us = SHORT_US;
 	exchange_run(exchange);
@@ -156,34 +120,34 @@ static void an_unanswered_syn_ends_at_the_connect_timeout(void **state)
 	assert_true(mono_since(exchange->reply.finished, exchange->reply.start) >= SHORT_US - US_PER_MS);
 	assert_int_equal(exchange->reply.tcp_rtt_us, -1);
 	assert_int_equal(exchange->reply.tcp_retransmits, 0);
-	close_silent_port(&port);
+	origin_close_silent_port(&port);
 }
 
 static void the_deadline_cuts_the_connect_timeout_short(void **state)
 {
 	struct exchange *exchange = *state;
-	struct silent_port port;
+	struct origin_silent_port port;
 
-	open_silent_port(&port);
+	origin_open_silent_port(&port);
 	exchange_prepare(exchange, "http://service.example/", port.address);
 	exchange->request.deadline = mono_add(mono_now(), SHORT_US);
 	exchange_run(exchange);
 	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_TIMEOUT);
 	assert_true(exchange->reply.finished.us >= exchange->request.deadline.us);
-	close_silent_port(&port);
+	origin_close_silent_port(&port);
 }
 
 static void a_deadline_in_the_past_still_calls_back(void **state)
 {
 	struct exchange *exchange = *state;
-	struct silent_port port;
+	struct origin_silent_port port;
 
-	open_silent_port(&port);
+	origin_open_silent_port(&port);
 	exchange_prepare(exchange, "http://service.example/", port.address);
 	exchange->request.deadline = mono_add(mono_now(), -US_PER_S);
 	exchange_run(exchange);
 	expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_CONNECT, OUTCOME_CONNECT_TIMEOUT);
-	close_silent_port(&port);
+	origin_close_silent_port(&port);
 }
 
 static void reset_at_once(struct origin_connection *connection)
@@ -209,7 +173,7 @@ static void without_descriptors_it_is_this_hosts_fault(void **state)
 	struct rlimit saved;
 	struct rlimit none;
 	union address address;
-	int closed = closed_port(&address);
+	int closed = origin_closed_port(&address);
 	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	exchange_prepare(exchange, "http://service.example/", address);
@@ -235,7 +199,7 @@ static void a_line_break_in_a_header_is_never_sent(void **state)
 	char value[] = "1\r\nX-B: 2";
 	struct target_header header = { .name = name, .value = value };
 	union address address;
-	int closed = closed_port(&address);
+	int closed = origin_closed_port(&address);
 
 	exchange_prepare(exchange, "http://service.example/", address);
 	exchange->request.headers = &header;
@@ -551,76 +515,6 @@ static void endless_trailers_end_the_transfer(void **state)
 	expect(exchange, HTTP_END_TOO_LARGE, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TOO_LARGE);
 }
 
-/* ---- cancelling --------------------------------------------------------------------------- */
-
-struct stop {
-	struct http_transfer *transfer;
-	struct loop_timer timer;
-	bool is_done;
-};
-
-static void must_not_run(void *user, const struct http_reply *reply)
-{
-	(void)user;
-	(void)reply;
-	fail_msg("a cancelled transfer came back");
-}
-
-static void cancel_now(void *user)
-{
-	struct stop *stop = user;
-
-	http_cancel(stop->transfer);
-	stop->is_done = true;
-}
-
-static void cancel_after_a_while(struct exchange *exchange)
-{
-	struct stop stop = { 0 };
-
-	stop.transfer = http_start(exchange->client, &exchange->request, must_not_run, NULL);
-	assert_non_null(stop.transfer);
-	assert_int_equal(loop_timer_start(exchange->loop, &stop.timer, mono_add(mono_now(), SHORT_US / 2),
-		cancel_now, &stop), 0);
-	loop_run_until(exchange->loop, &stop.is_done);
-	assert_true(stop.is_done);
-}
-
-static void a_transfer_may_be_cancelled_in_any_phase(void **state)
-{
-	struct exchange *exchange = *state;
-	struct silent_port port;
-	struct origin *origin;
-
-	open_silent_port(&port);
-	exchange_prepare(exchange, "http://service.example/", port.address);
-	cancel_after_a_while(exchange);
-	close_silent_port(&port);
-
-	origin = origin_start(AF_INET, NULL, origin_silence, NULL);
-	exchange_prepare(exchange, "https://service.example/", origin_address(origin));
-	cancel_after_a_while(exchange);
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	cancel_after_a_while(exchange);
-	origin_free(origin);
-
-	origin = origin_start(AF_INET, NULL, say_and_wait, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx");
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	cancel_after_a_while(exchange);
-	origin_free(origin);
-}
-
-static void a_failed_transfer_may_be_cancelled_before_it_is_told(void **state)
-{
-	struct exchange *exchange = *state;
-	union address address;
-
-	assert_int_equal(parse_address("127.255.255.255:80", 0, &address), 0);
-	exchange_prepare(exchange, "http://service.example/", address);
-	http_cancel(http_start(exchange->client, &exchange->request, must_not_run, NULL));
-	exchange_run(exchange);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -654,8 +548,6 @@ int main(void)
 		TEST(endless_headers_end_the_transfer),
 		TEST(one_endless_header_line_ends_the_transfer),
 		TEST(endless_trailers_end_the_transfer),
-		TEST(a_transfer_may_be_cancelled_in_any_phase),
-		TEST(a_failed_transfer_may_be_cancelled_before_it_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
