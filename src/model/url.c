@@ -13,9 +13,14 @@
 
 #include "lattice-probe/err.h"
 
+static bool is_control(unsigned char c)
+{
+	return c < ' ' || c == 0x7f;
+}
+
 static const char *judge_character(unsigned char c)
 {
-	if (c < ' ' || c == 0x7f)
+	if (is_control(c))
 		return "a URL holds no control characters";
 	if (c >= 0x80)
 		return "a URL is plain ASCII: percent-encode the path, write the host as xn--…";
@@ -287,6 +292,17 @@ int url_parse(const char *text, struct url *ret_url, const char **ret_why)
 	return 0;
 }
 
+/* curl 8 would percent-encode control characters here, where 7.88 refused them. */
+static const char *judge_location(const char *location)
+{
+	if (strnlen(location, URL_TEXT_MAX + 1) > URL_TEXT_MAX)
+		return "a URL is at most 8000 bytes long";
+	for (const char *c = location; *c; c++)
+		if (is_control((unsigned char)*c))
+			return judge_character((unsigned char)*c);
+	return NULL;
+}
+
 int url_resolve(const struct url *base, const char *location, struct url *ret_url, const char **ret_why)
 {
 	char *text = NULL;
@@ -294,10 +310,9 @@ int url_resolve(const struct url *base, const char *location, struct url *ret_ur
 	CURLUcode code;
 	int err = 0;
 
-	if (strnlen(location, URL_TEXT_MAX + 1) > URL_TEXT_MAX) {
-		*ret_why = "a URL is at most 8000 bytes long";
+	*ret_why = judge_location(location);
+	if (*ret_why)
 		return ERR_SYNTAX;
-	}
 	handle = curl_url();
 	if (!handle)
 		return ERR_NOMEM;
