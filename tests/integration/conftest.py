@@ -5,6 +5,7 @@ Every server is started for one test and stopped after it, on ports the kernel p
 be told is in the opening comment of its file under tests/support.
 """
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -23,6 +24,9 @@ import gate as gate_server  # noqa: E402
 import http_origin  # noqa: E402
 import imds_server  # noqa: E402
 import nginx as nginx_server  # noqa: E402
+import probe_command  # noqa: E402
+import probe_runner  # noqa: E402
+import probe_world  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +88,24 @@ def gate():
     """CloudWatch without a back end: gate.url, gate.ledger(), gate.rejections(), gate.set_faults([...])."""
     with gate_server.Gate() as server:
         yield server
+
+
+@pytest.fixture
+def command(lattice_probe, tmp_path):
+    """The binary at work: command.once(...), command.run(...); its daemons end with the test."""
+    made = probe_command.Command(lattice_probe, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def world(lattice_probe, certificates, tmp_path_factory):
+    """DNS server, nginx, origin and binary for all cases of a file; see probe_world.py."""
+    with contextlib.ExitStack() as stack:
+        yield probe_world.World(tmp_path_factory.mktemp("world"), lattice_probe, certificates, stack)
+
+
+@pytest.fixture
+def runner(command, world, gate):
+    """runner.start({name: settings}) starts a daemon that publishes to the gate."""
+    return probe_runner.Runner(command, world, gate)
