@@ -23,7 +23,8 @@
 enum conf_agent_metrics { CONF_AGENT_METRICS_FLEET, CONF_AGENT_METRICS_AGENT, CONF_AGENT_METRICS_BOTH,
 	CONF_AGENT_METRICS_NONE };
 
-/* What a dimension set may name: Service, a static dimension, or a fact from IMDS. */
+/* Service and facts from IMDS, in the order of the file. The static dimensions belong to every set
+ * besides; a set that names one keeps nothing of it here. */
 struct conf_dimension_set {
 	size_t count;
 	char names[CONF_SET_DIMENSIONS_MAX][64];
@@ -41,7 +42,8 @@ struct conf {
 	int max_dns_rate;              /* datagrams a second */
 	int max_in_flight;
 	int64_t shutdown_timeout_us;
-	struct target defaults;        /* the probe timers set in [agent]; only scalars are used */
+	struct target defaults;        /* what a probe is that sets nothing: timers of [agent], the rest
+	                                  from the table; never referenced as a target */
 
 	/* [cloudwatch] */
 	char namespace_[CONF_NAME_SIZE];
@@ -71,6 +73,7 @@ enum conf_severity { CONF_MISTAKE, CONF_WARNING };
 struct conf_finding {
 	enum conf_severity severity;
 	char *file;    /* owned */
+	unsigned file_order; /* place of the file in the order of reading */
 	unsigned line; /* 0: the file as a whole */
 	char *text;    /* "[probe a] timeout: 5 has no unit; write 5s (ms, s, m, h, d)"; owned */
 };
@@ -82,6 +85,7 @@ struct conf_findings {
 	size_t count;
 	size_t mistakes; /* including those beyond CONF_FINDINGS_MAX */
 	size_t warnings;
+	int failed;      /* ERR_NOMEM: a finding could not be kept */
 };
 
 void conf_findings_init(struct conf_findings *findings);
