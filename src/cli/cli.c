@@ -8,7 +8,7 @@
 #include "lattice-probe/conf.h"
 #include "lattice-probe/err.h"
 
-static void print_finding(const struct conf_finding *finding)
+void cli_print_finding(const struct conf_finding *finding)
 {
 	const char *severity = finding->severity == CONF_WARNING ? "warning: " : "";
 
@@ -27,7 +27,7 @@ struct conf *cli_load_conf(const char *path)
 	conf_findings_init(&findings);
 	err = conf_load(path, &conf, &findings);
 	for (size_t i = 0; i < findings.count; i++)
-		print_finding(&findings.items[i]);
+		cli_print_finding(&findings.items[i]);
 	if (err)
 		fprintf(stderr, "lattice-probe: %s: %s\n", path,
 			err == ERR_NOMEM ? err_text(err) : "the configuration has mistakes, nothing was started");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 struct conf;
+struct conf_finding;
 struct result;
 
 enum cli_exit {
@@ -28,6 +29,9 @@ int cmd_version(int argc, char **argv);
 /* Loads the configuration and prints every mistake and warning to stderr. NULL: exit with
  * CLI_EXIT_USAGE. */
 struct conf *cli_load_conf(const char *path);
+
+/* One mistake or warning on stderr: "file:line: [section] key: text". */
+void cli_print_finding(const struct conf_finding *finding);
 
 /* How wide and how colourful the output may be: a terminal's width (80 when unknown), colour only on
  * a terminal without NO_COLOR (https://no-color.org). */

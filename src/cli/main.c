@@ -15,6 +15,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "check-config", cmd_check_config, "read the configuration; print mistakes, or metrics and cost" },
 	{ "version", cmd_version, "show the version and the libraries in use" },
 };
 
