@@ -6,8 +6,11 @@
  * Polls, signals and work are libuv handles that die asynchronously: `stop` clears the callback and
  * closes the handle, whose memory goes when libuv lets go of it.
  *
- * Lag: uv_check runs right after polling, uv_prepare right before it; the time between is what the
- * callbacks of one turn took. Turns above LOOP_LAG_FLOOR_US are kept in a small ring. */
+ * Lag: uv_prepare runs once a turn, right before polling. What passed since the last time, less what
+ * libuv says it idled in the kernel, is what the callbacks of one turn took, those of I/O included:
+ * libuv runs them inside its poll, so that marks right before and after it would miss them. Kept are
+ * the turns above LOOP_LAG_FLOOR_US that no later turn has outdone: busy times fall from the oldest to
+ * the newest, and many small ones cannot push out a large one. */
 #include "lattice-probe/loop.h"
 
 #include <assert.h>
@@ -18,7 +21,7 @@
 
 #include "lattice-probe/err.h"
 
-#define LAG_RING 64
+#define LAGS_MAX 64
 
 struct lag {
 	struct mono end;
@@ -29,19 +32,20 @@ struct loop {
 	uv_loop_t uv;
 	uv_timer_t alarm;
 	uv_prepare_t prepare;
-	uv_check_t check;
 	struct loop_timer **heap; /* heap[0] is due first; slot = index + 1 */
 	size_t heap_count;
 	size_t heap_capacity;
 	struct mono alarm_due;    /* what `alarm` is set for; never: stopped */
 	bool is_firing;
-	struct mono turn_start;   /* end of the last poll; never: polling now */
-	struct lag lags[LAG_RING];
-	size_t lag_next;
+	struct mono turn_start;   /* the last uv_prepare; never: the loop has not turned yet */
+	uint64_t turn_idle_ns;    /* libuv's idle time then */
+	struct lag lags[LAGS_MAX];
+	size_t lag_count;
 };
 
 struct loop_poll {
 	uv_poll_t uv;
+	int uv_events;
 	void (*callback)(void *user, int events);
 	void *user;
 };
@@ -62,38 +66,60 @@ struct loop_work {
 
 /* ---- lag ---------------------------------------------------------------------------------- */
 
-static void on_check(uv_check_t *handle)
+/* What the callbacks have taken since the last uv_prepare. */
+static int64_t busy_in_turn(const struct loop *loop, struct mono now, uint64_t idle_ns)
 {
-	struct loop *loop = handle->data;
+	int64_t idle_us = (int64_t)(idle_ns - loop->turn_idle_ns) / 1000;
 
-	loop->turn_start = mono_now();
+	return mono_is_set(loop->turn_start) ? mono_since(now, loop->turn_start) - idle_us : 0;
+}
+
+static void note_lag(struct loop *loop, struct mono end, int64_t busy_us)
+{
+	while (loop->lag_count > 0 && loop->lags[loop->lag_count - 1].busy_us <= busy_us)
+		loop->lag_count--;
+	if (loop->lag_count == LAGS_MAX) {
+		/* The oldest goes: it is the least likely to lie in anyone's run. */
+		loop->lag_count--;
+		memmove(loop->lags, loop->lags + 1, loop->lag_count * sizeof *loop->lags);
+	}
+	loop->lags[loop->lag_count++] = (struct lag){ end, busy_us };
 }
 
 static void on_prepare(uv_prepare_t *handle)
 {
 	struct loop *loop = handle->data;
 	struct mono now = mono_now();
-	int64_t busy_us = mono_is_set(loop->turn_start) ? mono_since(now, loop->turn_start) : 0;
+	uint64_t idle_ns = uv_metrics_idle_time(loop->alarm.loop);
+	int64_t busy_us = busy_in_turn(loop, now, idle_ns);
 
-	loop->turn_start = (struct mono){ 0 };
-	if (busy_us < LOOP_LAG_FLOOR_US)
-		return;
-	loop->lags[loop->lag_next] = (struct lag){ now, busy_us };
-	loop->lag_next = (loop->lag_next + 1) % LAG_RING;
+	loop->turn_start = now;
+	loop->turn_idle_ns = idle_ns;
+	if (busy_us >= LOOP_LAG_FLOOR_US)
+		note_lag(loop, now, busy_us);
+}
+
+/* How much of a turn's callback time can lie after `since`. */
+static int64_t clip(int64_t busy_us, struct mono end, struct mono since)
+{
+	int64_t after_us = mono_since(end, since);
+
+	if (busy_us < LOOP_LAG_FLOOR_US || after_us < 0)
+		return 0;
+	return busy_us < after_us ? busy_us : after_us;
 }
 
 int64_t loop_lag_since(const struct loop *loop, struct mono since)
 {
-	int64_t worst_us = 0;
+	struct mono now = mono_now();
+	int64_t worst_us = clip(busy_in_turn(loop, now, uv_metrics_idle_time(loop->alarm.loop)), now, since);
 
-	if (mono_is_set(loop->turn_start)) {
-		int64_t current_us = mono_since(mono_now(), loop->turn_start);
+	for (size_t i = 0; i < loop->lag_count; i++) {
+		int64_t busy_us = clip(loop->lags[i].busy_us, loop->lags[i].end, since);
 
-		worst_us = current_us < LOOP_LAG_FLOOR_US ? 0 : current_us;
+		if (busy_us > worst_us)
+			worst_us = busy_us;
 	}
-	for (size_t i = 0; i < LAG_RING; i++)
-		if (loop->lags[i].end.us > since.us && loop->lags[i].busy_us > worst_us)
-			worst_us = loop->lags[i].busy_us;
 	return worst_us;
 }
 
@@ -111,15 +137,14 @@ struct loop *loop_new(void)
 		free(loop);
 		return NULL;
 	}
-	/* These three only initialise fields; libuv documents no failure but a wrong loop. */
+	if (uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME) != 0)
+		assert(!"libuv is older than 1.39");
+	/* These two only initialise fields; libuv documents no failure but a wrong loop. */
 	(void)uv_timer_init(&loop->uv, &loop->alarm);
 	(void)uv_prepare_init(&loop->uv, &loop->prepare);
-	(void)uv_check_init(&loop->uv, &loop->check);
-	loop->alarm.data = loop->prepare.data = loop->check.data = loop;
+	loop->alarm.data = loop->prepare.data = loop;
 	(void)uv_prepare_start(&loop->prepare, on_prepare);
-	(void)uv_check_start(&loop->check, on_check);
 	uv_unref((uv_handle_t *)&loop->prepare);
-	uv_unref((uv_handle_t *)&loop->check);
 	return loop;
 }
 
@@ -132,22 +157,32 @@ void loop_free(struct loop *loop)
 	assert(loop->heap_count == 0);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
-	uv_close((uv_handle_t *)&loop->check, NULL);
-	/* Lets handles that were stopped in the last turn, and cancelled work, come to their end. */
-	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+	/* Lets handles that were stopped in the last turn, and cancelled work, come to their end. A
+	 * loop_stop that came too late to stop anything would end the first run at once. */
+	if (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
+		(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 	err = uv_loop_close(&loop->uv);
 	assert(err == 0); /* else a registration outlived its loop */
 	free(loop->heap);
 	free(loop);
 }
 
+/* What the program did before is no lag of the loop. */
+static void start_turn(struct loop *loop)
+{
+	loop->turn_start = mono_now();
+	loop->turn_idle_ns = uv_metrics_idle_time(&loop->uv);
+}
+
 void loop_run(struct loop *loop)
 {
+	start_turn(loop);
 	(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
 void loop_run_until(struct loop *loop, const bool *done)
 {
+	start_turn(loop);
 	while (!*done && uv_run(&loop->uv, UV_RUN_ONCE) != 0)
 		;
 }
@@ -205,7 +240,7 @@ static int heap_grow(struct loop *loop)
 /* Sets libuv's timer for the first of the heap, rounded up to its milliseconds. */
 static void set_alarm(struct loop *loop)
 {
-	int64_t delay_us;
+	int64_t delay_ms;
 
 	if (loop->is_firing)
 		return;
@@ -218,11 +253,10 @@ static void set_alarm(struct loop *loop)
 		return;
 	loop->alarm_due = loop->heap[0]->due;
 	uv_update_time(&loop->uv);
-	delay_us = mono_since(loop->alarm_due, mono_now());
-	if (delay_us < 0)
-		delay_us = 0;
-	/* uv_now is truncated to a millisecond, hence one more; 0 would run before I/O is polled. */
-	(void)uv_timer_start(&loop->alarm, on_alarm, (uint64_t)(delay_us / US_PER_MS + 1), 0);
+	/* libuv counts whole milliseconds of the same clock: to the one at or after the instant. 0 would
+	 * run before I/O is polled. */
+	delay_ms = (loop->alarm_due.us + US_PER_MS - 1) / US_PER_MS - mono_now().us / US_PER_MS;
+	(void)uv_timer_start(&loop->alarm, on_alarm, delay_ms > 0 ? (uint64_t)delay_ms : 1, 0);
 }
 
 static void on_alarm(uv_timer_t *handle)
@@ -292,8 +326,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 
 	if (!poll->callback)
 		return;
-	if (status < 0)
+	if (status < 0) {
+		/* libuv stops watching after an error, also after one that reading it off the socket ends
+		 * (an ICMP message on UDP). */
+		(void)uv_poll_start(handle, poll->uv_events, on_poll);
 		ready = LOOP_READ | LOOP_WRITE;
+	}
 	if (events & UV_READABLE)
 		ready |= LOOP_READ;
 	if (events & UV_WRITABLE)
@@ -309,6 +347,7 @@ int loop_poll_change(struct loop_poll *poll, int events)
 		uv_events |= UV_READABLE;
 	if (events & LOOP_WRITE)
 		uv_events |= UV_WRITABLE;
+	poll->uv_events = uv_events;
 	return uv_poll_start(&poll->uv, uv_events, on_poll) == 0 ? 0 : ERR_IO;
 }
 
