@@ -36,24 +36,28 @@ static void withdraw_secured(struct http_transfer *transfer, CURLcode code)
 		reply->name_mismatch = true;
 }
 
-/* A header line that outgrows curl's buffer: out of memory before 8.6, CURLE_TOO_LARGE (100) since. */
-static bool is_endless_header(const struct http_transfer *transfer, CURLcode code)
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE 100
+#endif
+
+/* A header line that outgrows curl's buffer, or too many of them: out of memory before curl 8.6. */
+static bool is_curls_limit(const struct http_transfer *transfer, CURLcode code)
 {
-	return (code == CURLE_OUT_OF_MEMORY || (int)code == 100) &&
-	       !transfer->response.is_header_complete &&
+	if ((int)code == CURLE_TOO_LARGE)
+		return true;
+	return code == CURLE_OUT_OF_MEMORY && !transfer->response.is_header_complete &&
 	       transfer->tcp.received_bytes > HTTP_HEADERS_MAX_BYTES;
 }
 
-/* Bad chunks come as a failed receive, something other than HTTP/2 as an empty reply; but nothing
- * failed in the socket, and the peer has not hung up or has said something. */
+/* Bad chunks come as a failed receive, something other than HTTP/2 as an empty reply. But when a
+ * plain socket fails there is an errno, when TLS fails curl says so in words ("OpenSSL SSL_read: …"
+ * from 7.76 to 8.14), and an empty reply has no bytes. The kernel counts a FIN as one. */
 static bool is_nonsense(const struct http_transfer *transfer, CURLcode code)
 {
-	if (!transfer->is_measured || transfer->reply.os_errno != 0 ||
-	    (code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING))
+	if (!transfer->is_measured || transfer->reply.os_errno != 0)
 		return false;
-	if (!transfer->tcp.is_peer_closed)
-		return true;
-	/* The kernel counts a FIN as one byte. */
+	if (code == CURLE_RECV_ERROR)
+		return !strstr(transfer->error, "SSL_read");
 	return code == CURLE_GOT_NOTHING && !transfer->request.url->is_tls && transfer->tcp.received_bytes > 1;
 }
 
@@ -71,7 +75,7 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 	if (response->is_out_of_memory) {
 		end = HTTP_END_ERROR;
 		code = CURLE_OUT_OF_MEMORY;
-	} else if (response->is_too_large || is_endless_header(transfer, code)) {
+	} else if (response->is_too_large || is_curls_limit(transfer, code)) {
 		end = HTTP_END_TOO_LARGE;
 	} else if (end == HTTP_END_ERROR && reply->verify_result != 0) {
 		code = CURLE_PEER_FAILED_VERIFICATION;
@@ -91,7 +95,10 @@ static void describe(struct http_transfer *transfer)
 
 	if (reply->end == HTTP_END_DONE)
 		return;
-	if (reply->end == HTTP_END_TIMEOUT)
+	if (reply->end == HTTP_END_TIMEOUT && reply->stage == HTTP_STAGE_FIRST_BYTE &&
+	    !transfer->request.url->is_tls && transfer->tcp.received_bytes > 0)
+		words = "what came in time was no response";
+	else if (reply->end == HTTP_END_TIMEOUT)
 		words = "no answer in time";
 	else if (reply->end == HTTP_END_TOO_LARGE)
 		words = "the response is larger than allowed";

@@ -18,7 +18,6 @@ struct tcp_info_reading {
 	int64_t rtt_us;          /* smoothed */
 	int32_t retransmits;     /* total, the SYN's included */
 	uint64_t received_bytes; /* of payload; 0 on kernels that do not say */
-	bool is_peer_closed;     /* the peer sent FIN or RST */
 };
 
 /* False when fd is no TCP socket. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,12 +31,26 @@ static void forget_reply(struct exchange *exchange)
 	exchange->reply = (struct http_reply){ 0 };
 }
 
+static size_t count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	(void)closedir(directory);
+	return count;
+}
+
 int exchange_setup(void **state)
 {
 	struct exchange *exchange = calloc(1, sizeof *exchange);
 
 	(void)alarm(120);
 	assert_non_null(exchange);
+	loop_free(loop_new()); /* the first of a process opens what libuv keeps for ever */
+	exchange->descriptors = count_descriptors();
 	exchange->loop = loop_new();
 	assert_non_null(exchange->loop);
 	exchange->client = http_client_new(exchange->loop, NULL);
@@ -50,6 +65,7 @@ int exchange_teardown(void **state)
 
 	http_client_free(exchange->client);
 	loop_free(exchange->loop);
+	assert_int_equal(count_descriptors(), exchange->descriptors);
 	forget_reply(exchange);
 	url_done(&exchange->url);
 	free(exchange);

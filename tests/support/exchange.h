@@ -10,6 +10,7 @@
 #include "lattice-probe/loop.h"
 
 struct exchange {
+	size_t descriptors;          /* open before; as many must be open after */
 	struct loop *loop;
 	struct http_client *client;
 	struct url url;
@@ -19,7 +20,7 @@ struct exchange {
 	struct http_reply reply;     /* headers and body are copies */
 };
 
-/* Loop, client; cmocka's setup and teardown. */
+/* Loop, client; cmocka's setup and teardown. Teardown fails the test for a descriptor left open. */
 int exchange_setup(void **state);
 int exchange_teardown(void **state);
 

@@ -409,10 +409,18 @@ static void broken_chunks_are_not_http(void **state)
 	expect(exchange, HTTP_END_ERROR, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_PROTOCOL);
 }
 
+/* Says that no more will come, and listens on. */
+static void say_and_half_close(struct origin_connection *connection)
+{
+	origin_answer(connection);
+	(void)shutdown(connection->fd, SHUT_WR);
+	origin_wait_for_close(connection);
+}
+
 static void plain_text_for_http2_is_not_http(void **state)
 {
 	struct exchange *exchange = *state;
-	struct origin *origin = origin_start(AF_INET, NULL, say_and_wait,
+	struct origin *origin = origin_start(AF_INET, NULL, say_and_half_close,
 		"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
 
 	exchange_prepare(exchange, "http://service.example/", origin_address(origin));

@@ -16,33 +16,30 @@
 
 /* ---- many ---------------------------------------------------------------------------------- */
 
-struct crowd {
-	struct exchange *exchange;
-	struct http_transfer *others[PARALLEL];
+struct count {
 	unsigned finished;
-	unsigned wanted;
 	bool is_done;
 };
 
 static void count_one(void *user, const struct http_reply *reply)
 {
-	struct crowd *crowd = user;
+	struct count *count = user;
 
 	assert_int_equal(reply->status, 200);
-	crowd->is_done = ++crowd->finished == crowd->wanted;
+	count->is_done = ++count->finished == PARALLEL;
 }
 
 static void many_transfers_run_side_by_side(void **state)
 {
 	struct exchange *exchange = *state;
 	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-	struct crowd crowd = { .exchange = exchange, .wanted = PARALLEL };
+	struct count count = { 0 };
 
 	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
 	for (size_t i = 0; i < PARALLEL; i++)
-		assert_non_null(http_start(exchange->client, &exchange->request, count_one, &crowd));
-	loop_run_until(exchange->loop, &crowd.is_done);
-	assert_int_equal(crowd.finished, PARALLEL);
+		assert_non_null(http_start(exchange->client, &exchange->request, count_one, &count));
+	loop_run_until(exchange->loop, &count.is_done);
+	assert_int_equal(count.finished, PARALLEL);
 	origin_free(origin);
 }
 
@@ -53,29 +50,45 @@ static void must_not_run(void *user, const struct http_reply *reply)
 	fail_msg("a cancelled transfer came back");
 }
 
+struct member {
+	struct crowd *crowd;
+	struct http_transfer *transfer;
+};
+
+struct crowd {
+	struct member members[PARALLEL];
+	bool is_done;
+};
+
+/* Whoever is first ends it for all the others. */
 static void cancel_the_others(void *user, const struct http_reply *reply)
 {
-	struct crowd *crowd = user;
+	struct member *member = user;
+	struct crowd *crowd = member->crowd;
 
 	assert_int_equal(reply->status, 200);
+	assert_false(crowd->is_done);
 	for (size_t i = 0; i < PARALLEL; i++)
-		http_cancel(crowd->others[i]);
+		if (&crowd->members[i] != member)
+			http_cancel(crowd->members[i].transfer);
 	crowd->is_done = true;
 }
 
-/* The one server answers one connection after the other, so the first is over while the rest are
- * connected, waiting, some perhaps over as well. */
+/* The server answers one connection after the other, so when the first is over the rest are
+ * connected, waiting for an answer, some perhaps over and about to be told. */
 static void others_may_be_cancelled_from_a_callback(void **state)
 {
 	struct exchange *exchange = *state;
 	struct origin *origin = origin_start(AF_INET, NULL, origin_answer, OK_EMPTY);
-	struct crowd crowd = { .exchange = exchange };
+	struct crowd crowd = { .is_done = false };
 
 	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	assert_non_null(http_start(exchange->client, &exchange->request, cancel_the_others, &crowd));
 	for (size_t i = 0; i < PARALLEL; i++) {
-		crowd.others[i] = http_start(exchange->client, &exchange->request, must_not_run, &crowd);
-		assert_non_null(crowd.others[i]);
+		struct member *member = &crowd.members[i];
+
+		member->crowd = &crowd;
+		member->transfer = http_start(exchange->client, &exchange->request, cancel_the_others, member);
+		assert_non_null(member->transfer);
 	}
 	loop_run_until(exchange->loop, &crowd.is_done);
 	assert_true(crowd.is_done);
