@@ -204,19 +204,21 @@ static void send_datagram(struct dns_fixture *fixture, const union address *peer
 	free(writer.bytes);
 }
 
-static void answer_datagram(struct dns_fixture *fixture, const union address *peer,
-	struct dns_fixture_rule rule, const struct question *question)
+static void send_forgeries(struct dns_fixture *fixture, const union address *peer, struct dns_fixture_rule rule,
+	const struct question *question)
 {
-	if (rule.fault == DNS_FIXTURE_FORGED_FIRST) {
-		rule.fault = DNS_FIXTURE_WRONG_ID;
-		send_datagram(fixture, peer, &rule, question);
-		rule.fault = DNS_FIXTURE_WRONG_QUESTION;
-		send_datagram(fixture, peer, &rule, question);
-		rule.fault = DNS_FIXTURE_HONEST;
-	}
-	if (rule.fault != DNS_FIXTURE_DROP)
-		send_datagram(fixture, peer, &rule, question);
-	for (struct mono start = mono_now(); mono_since(mono_now(), start) < rule.busy_us;)
+	rule.fault = DNS_FIXTURE_WRONG_ID;
+	send_datagram(fixture, peer, &rule, question);
+	rule.fault = DNS_FIXTURE_WRONG_QUESTION;
+	send_datagram(fixture, peer, &rule, question);
+}
+
+static void answer_datagram(struct dns_fixture *fixture, const union address *peer,
+	const struct dns_fixture_rule *rule, const struct question *question)
+{
+	if (rule->fault != DNS_FIXTURE_DROP)
+		send_datagram(fixture, peer, rule, question);
+	for (struct mono start = mono_now(); mono_since(mono_now(), start) < rule->busy_us;)
 		;
 }
 
@@ -231,11 +233,27 @@ static struct peer *take_peer(struct dns_fixture *fixture)
 	return NULL;
 }
 
+static void on_delay_over(void *user);
+
+static void delay(struct peer *peer, int64_t duration_us)
+{
+	int err = loop_timer_start(peer->fixture->loop, &peer->timer, mono_add(mono_now(), duration_us),
+		on_delay_over, peer);
+
+	assert(err == 0);
+}
+
 static void on_delay_over(void *user)
 {
 	struct peer *peer = user;
 
-	answer_datagram(peer->fixture, &peer->address, peer->rule, &peer->question);
+	if (peer->rule.fault == DNS_FIXTURE_FORGED_FIRST) {
+		send_forgeries(peer->fixture, &peer->address, peer->rule, &peer->question);
+		peer->rule.fault = DNS_FIXTURE_HONEST;
+		delay(peer, peer->rule.delay_us / 2);
+		return;
+	}
+	answer_datagram(peer->fixture, &peer->address, &peer->rule, &peer->question);
 	peer->is_used = false;
 }
 
@@ -254,18 +272,16 @@ static void on_datagram(void *user, int events)
 	fixture->datagrams++;
 	if (fixture->rule.drop_first > 0) {
 		fixture->rule.drop_first--;
-	} else if (fixture->rule.delay_us == 0) {
-		answer_datagram(fixture, &address, fixture->rule, &question);
+	} else if (fixture->rule.delay_us == 0 && fixture->rule.fault != DNS_FIXTURE_FORGED_FIRST) {
+		answer_datagram(fixture, &address, &fixture->rule, &question);
 	} else {
 		struct peer *peer = take_peer(fixture);
-		int err;
 
 		peer->address = address;
 		peer->question = question;
 		peer->rule = fixture->rule;
-		err = loop_timer_start(fixture->loop, &peer->timer, mono_add(mono_now(), fixture->rule.delay_us),
-			on_delay_over, peer);
-		assert(err == 0);
+		delay(peer, peer->rule.fault == DNS_FIXTURE_FORGED_FIRST ? peer->rule.delay_us / 2
+			: peer->rule.delay_us);
 	}
 }
 

@@ -18,7 +18,7 @@ enum dns_fixture_fault {
 	DNS_FIXTURE_DROP,
 	DNS_FIXTURE_WRONG_ID,
 	DNS_FIXTURE_WRONG_QUESTION,
-	DNS_FIXTURE_FORGED_FIRST,    /* wrong id, wrong question, then the honest reply */
+	DNS_FIXTURE_FORGED_FIRST,    /* wrong id, wrong question at half the delay, then the honest reply */
 	DNS_FIXTURE_ECHO,            /* the question itself: QR is 0 */
 	DNS_FIXTURE_GARBAGE,         /* the id, then noise */
 	DNS_FIXTURE_SHORT,           /* five bytes */

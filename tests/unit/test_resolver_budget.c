@@ -29,7 +29,7 @@ static void over_the_budget_a_question_waits_before_its_time_starts(void **state
 	for (int i = 0; i < 4; i++)
 		wait_for(setting, &asked[i]);
 	assert_int_equal(asked[2].answer.wait_us, 0);
-	assert_in_range(asked[3].answer.wait_us, 330 * US_PER_MS, 500 * US_PER_MS);
+	assert_in_range(asked[3].answer.wait_us, 330 * US_PER_MS, 2 * US_PER_S);
 	assert_int_equal(asked[3].answer.outcome, OUTCOME_OK);
 	assert_int_equal(asked[3].started, 1);
 	assert_true(asked[3].answer.elapsed_us < 100 * US_PER_MS);
