@@ -33,9 +33,9 @@ struct http_client *aws_transport_http(struct aws_transport *transport);
 /* Clock of AWS minus ours, in microseconds, from the last Date seen; 0 until then. */
 int64_t aws_transport_skew_us(const struct aws_transport *transport);
 
-/* What kind of end a call had; one table in aws_call.c maps status × code to it. */
+/* What kind of end a call had; one table in aws_class.c maps status × code to it. */
 enum aws_class {
-	AWS_CLASS_OK,
+	AWS_CLASS_OK,         /* 2xx, whatever the body */
 	AWS_CLASS_THROTTLED,  /* also as 400 */
 	AWS_CLASS_SERVER,     /* 5xx, 408 */
 	AWS_CLASS_TIMEOUT,    /* no answer, connection not known to have carried the request */
@@ -78,7 +78,19 @@ struct aws_call *aws_call_start(struct aws_transport *transport, const struct aw
 	void (*finished)(void *user, const struct aws_reply *reply), void *user);
 void aws_call_cancel(struct aws_call *call);
 
-/* The classification alone (pure, tested row by row). */
-enum aws_class aws_classify(int status, const char *code);
+/* The classification of a complete reply alone (pure, tested row by row): by the code, and by the
+ * status where the code is unknown or "". */
+enum aws_class aws_class_of(int status, const char *code);
+
+/* A clock this far off is refused (as botocore and the SDKs have it; AWS does not document it). */
+#define AWS_SKEW_REFUSED_US (300 * US_PER_S)
+
+/* A refused signature that was refused for its time is AWS_CLASS_SKEWED: its message says so, or the
+ * reply's Date moved our measured skew by more than AWS allows. Anything else stays as it is. */
+enum aws_class aws_class_refine(enum aws_class class_, const char *code, const char *message, int64_t skew_change_us);
+
+/* The clock of AWS minus ours, from a Date and the instants, by our clock, between which it was
+ * written; 0 when the two agree as far as this can tell. Pure. */
+int64_t aws_transport_estimate_skew_us(struct wall date, struct wall sent, struct wall answered);
 
 #endif

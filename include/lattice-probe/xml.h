@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* xml: the text of one element of the little XML that AWS's query protocol answers with. Pure, bounded,
+ * strict: a document that is not well-formed, or has what AWS does not send (document types, CDATA,
+ * comments), gives nothing. */
+#ifndef LATTICE_PROBE_XML_H
+#define LATTICE_PROBE_XML_H
+
+#include <stddef.h>
+
+#include "lattice-probe/buf.h"
+
+/* Appends the text of the element at `path` ("Root/Child/Leaf") to ret_text. 0; ERR_NOT_FOUND when
+ * there is none; ERR_PROTOCOL when the document is not well-formed or has several; ERR_LIMIT,
+ * ERR_NOMEM from ret_text. */
+int xml_find(const char *text, size_t length_bytes, const char *path, struct buf *ret_text);
+
+#endif
