@@ -28,7 +28,7 @@ struct loop_poll;   /* one watched file descriptor */
 struct loop_signal; /* one watched signal */
 struct loop_work;   /* one piece of work in the thread pool */
 
-/* NULL: no memory or no epoll. loop_free expects every registration to be gone. */
+/* NULL: no memory or no descriptors. loop_free expects every registration to be gone. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 

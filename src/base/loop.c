@@ -14,8 +14,10 @@
 #include "lattice-probe/loop.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <uv.h>
 
@@ -127,10 +129,26 @@ int64_t loop_lag_since(const struct loop *loop, struct mono since)
 
 static void on_alarm(uv_timer_t *handle);
 
+/* libuv aborts when, behind the descriptor it polls with, there is none left for the pipe its signals
+ * go through. */
+static bool has_descriptors(void)
+{
+	int ends[4] = { -1, -1, -1, -1 };
+	bool has_them = pipe2(ends, O_CLOEXEC) == 0 && pipe2(ends + 2, O_CLOEXEC) == 0;
+
+	for (size_t i = 0; i < 4; i++)
+		if (ends[i] >= 0)
+			(void)close(ends[i]);
+	return has_them;
+}
+
 struct loop *loop_new(void)
 {
-	struct loop *loop = calloc(1, sizeof *loop);
+	struct loop *loop;
 
+	if (!has_descriptors())
+		return NULL;
+	loop = calloc(1, sizeof *loop);
 	if (!loop)
 		return NULL;
 	if (uv_loop_init(&loop->uv) != 0) {
