@@ -33,6 +33,11 @@ const char *http_client_obstacle(void);
 struct http_client *http_client_new(struct loop *loop, const char *ca_file);
 void http_client_free(struct http_client *client); /* transfers must have been cancelled */
 
+/* Loads the client's store, or that of a PEM file, ahead of the first transfer that needs it: a bundle
+ * takes tens of milliseconds, which would fall into the phases of whatever else is going on. What
+ * cannot be loaded is left to that transfer to tell. */
+void http_client_load_trust(struct http_client *client, const char *tls_ca);
+
 struct http_request {
 	const struct url *url;            /* borrows until the callback */
 	union address address;            /* where to connect, port included; unused with a proxy */

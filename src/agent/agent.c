@@ -104,10 +104,12 @@ static void on_stop_signal(void *user, int signal_number)
 	struct agent *agent = user;
 
 	(void)signal_number;
-	if (agent->is_stopping)
-		loop_stop(agent->loop);
-	else
+	if (!agent->is_stopping) {
 		stop(agent);
+		return;
+	}
+	agent_runs_cancel(agent);
+	loop_stop(agent->loop);
 }
 
 /* ---- the start ---------------------------------------------------------------------------- */
@@ -178,6 +180,17 @@ static const char *setting(const char *value, const char *none)
 	return strcmp(value, none) == 0 ? NULL : value;
 }
 
+/* Now, not inside the first run: a bundle takes longer to load than a service takes to answer. */
+static void load_trust(const struct agent *agent)
+{
+	for (size_t i = 0; i < agent->conf->target_count; i++) {
+		const struct target *target = agent->conf->targets[i];
+
+		if (target->url.is_tls && target->tls_verify)
+			http_client_load_trust(agent->http, target->tls_ca);
+	}
+}
+
 static bool start_net(struct agent *agent)
 {
 	const struct conf *conf = agent->conf;
@@ -200,6 +213,7 @@ static bool start_net(struct agent *agent)
 	agent->context = (struct probe_context){ .loop = agent->loop, .resolver = agent->resolver,
 		.http = agent->http, .credentials = agent->credentials, .region = "",
 		.lag_limit_us = LAG_LIMIT_US };
+	load_trust(agent);
 	return agent->credentials != NULL;
 }
 

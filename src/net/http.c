@@ -146,6 +146,14 @@ fail:
 	return NULL;
 }
 
+void http_client_load_trust(struct http_client *client, const char *tls_ca)
+{
+	X509_STORE *store;
+
+	if (http_trust_get(&client->trust, tls_ca ? tls_ca : client->ca_file, &store) == 0)
+		X509_STORE_free(store); /* the trust keeps its own reference */
+}
+
 void http_client_free(struct http_client *client)
 {
 	if (!client)
