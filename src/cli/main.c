@@ -3,6 +3,7 @@
 
 #include "config.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,27 @@ static void print_usage(FILE *stream)
 		stream);
 }
 
+/* What could not be written is not an answer: a full disk behind stdout must not look healthy. */
+static int after_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "lattice-probe: the output cannot be written: %s\n", strerror(errno));
+	return CLI_EXIT_UNKNOWN;
+}
+
+static int run_command(int argc, char **argv)
+{
+	if (strcmp(argv[1], "--version") == 0)
+		return cmd_version(argc - 1, argv + 1);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "lattice-probe: there is no command '%s'\n\n", argv[1]);
+	print_usage(stderr);
+	return CLI_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	/* A peer that closes early must give EPIPE, not end the process. */
@@ -47,12 +69,5 @@ int main(int argc, char **argv)
 		print_usage(stdout);
 		return CLI_EXIT_OK;
 	}
-	if (strcmp(argv[1], "--version") == 0)
-		return cmd_version(argc - 1, argv + 1);
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "lattice-probe: there is no command '%s'\n\n", argv[1]);
-	print_usage(stderr);
-	return CLI_EXIT_USAGE;
+	return after_output(run_command(argc, argv));
 }
