@@ -24,10 +24,11 @@ static void print_usage(FILE *stream)
 {
 	fputs("usage: lattice-probe check-config [-c FILE] [--json]\n"
 	      "\n"
-	      "Reads the configuration, prints every mistake, or what it probes, publishes and costs.\n"
+	      "Reads the configuration and prints every mistake, or what it probes, publishes\n"
+	      "and costs.\n"
 	      "\n"
-	      "  -c, --config FILE  the configuration (default " CLI_CONF_PATH ");\n"
-	      "                     conf.d/*.conf beside it is read after it\n"
+	      "  -c, --config FILE  the configuration; conf.d/*.conf beside it is read after it\n"
+	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --json         print one JSON object\n"
 	      "\n"
 	      "Exit status: 0 no mistakes, 2 mistakes or wrong usage\n",

@@ -55,12 +55,12 @@ static void print_usage(FILE *stream)
 	      "\n"
 	      "Runs the named probes, or http(s) URLs, or every configured probe, once and now.\n"
 	      "\n"
-	      "  -c, --config FILE  the configuration (default " CLI_CONF_PATH ");\n"
-	      "                     not needed when only URLs are given\n"
+	      "  -c, --config FILE  the configuration, not needed when only URLs are given\n"
+	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --json         print {\"results\": […], \"ok\": N, \"failed\": N}\n"
 	      "\n"
-	      "Exit status: 0 all ok, 1 a probe failed, 2 usage or configuration, 3 could not tell\n"
-	      "(this host's own trouble: no descriptors, no credentials, a denied address).\n",
+	      "Exit status: 0 all ok, 1 a probe failed, 2 usage or configuration, 3 could not\n"
+	      "tell (this host's own trouble: descriptors, credentials, a denied address).\n",
 		stream);
 }
 
@@ -212,6 +212,14 @@ static bool set_up_signing(struct once *once)
 	return once->credentials && credentials_wait(once->credentials, on_credentials, once) == 0;
 }
 
+/* Before the first run: loading a bundle would be measured as part of those that go beside it. */
+static void load_trust(const struct once *once)
+{
+	for (size_t i = 0; i < once->count; i++)
+		if (once->targets[i]->url.is_tls && once->targets[i]->tls_verify)
+			http_client_load_trust(once->http, once->targets[i]->tls_ca);
+}
+
 static bool set_up(struct once *once)
 {
 	const struct resolver_options options = { .max_rate = once->conf->max_dns_rate };
@@ -226,6 +234,7 @@ static bool set_up(struct once *once)
 		return false;
 	once->context = (struct probe_context){ .loop = once->loop, .resolver = once->resolver,
 		.http = once->http, .region = region ? region : "", .lag_limit_us = LAG_LIMIT_US };
+	load_trust(once);
 	if (needs_signing(once))
 		return set_up_signing(once);
 	start_runs(once);
@@ -305,7 +314,7 @@ static int run_once(struct once *once, bool json)
 	int code;
 
 	if (!set_up(once)) {
-		fprintf(stderr, "lattice-probe: %s\n", err_text(ERR_NOMEM));
+		fputs("lattice-probe: cannot start: no memory or no file descriptor left\n", stderr);
 		return CLI_EXIT_UNKNOWN;
 	}
 	loop_run_until(once->loop, &once->is_done);

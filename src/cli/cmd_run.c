@@ -14,7 +14,8 @@ static void print_usage(FILE *stream)
 	      "\n"
 	      "Probes on schedule and pushes metrics to CloudWatch until SIGTERM or SIGINT.\n"
 	      "\n"
-	      "  -c, --config FILE  the configuration (default " CLI_CONF_PATH ")\n"
+	      "  -c, --config FILE  the configuration\n"
+	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --dry-run      print each datum as a JSON line instead of sending it\n"
 	      "      --verbose      log every run\n",
 		stream);

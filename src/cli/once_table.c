@@ -4,6 +4,7 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "lattice-probe/result.h"
 #include "lattice-probe/target.h"
 
-#define BAR_INDENT 2
+#define INDENT 2
 
 struct phase_look {
 	const char *words;
@@ -82,14 +83,74 @@ static void print_url(const struct table *table, const struct result *result)
 		fprintf(table->stream, "  %.*s...%s\n", room * 2 / 3, url, url + length - (room - room * 2 / 3 - 3));
 }
 
+/* As many bytes as fit into the room, up to a space where there is one. */
+static int fitting(const char *text, int room)
+{
+	int length = (int)strlen(text);
+	int end = room;
+
+	if (length <= room)
+		return length;
+	while (end > 0 && text[end] != ' ')
+		end--;
+	return end > 0 ? end : room;
+}
+
+static void print_wrapped(const struct table *table, const char *text)
+{
+	while (*text) {
+		int length = fitting(text, table->terminal->columns - INDENT);
+
+		fprintf(table->stream, "%*s%.*s\n", INDENT, "", length, text);
+		text += length;
+		text += strspn(text, " ");
+	}
+}
+
 static void print_why(const struct table *table, const struct result *result)
 {
+	char text[RESULT_DETAIL_SIZE + 128];
+
 	if (result->outcome == OUTCOME_OK)
 		return;
-	fprintf(table->stream, "  %s", outcome_words(result->outcome));
-	if (result->detail[0])
-		fprintf(table->stream, ": %s", result->detail);
-	fputc('\n', table->stream);
+	(void)snprintf(text, sizeof text, "%s%s%s", outcome_words(result->outcome), result->detail[0] ? ": " : "",
+		result->detail);
+	print_wrapped(table, text);
+}
+
+/* ---- lines of facts ----------------------------------------------------------------------- */
+
+/* Parts with dots between them; one that does not fit goes to the next line. */
+struct line {
+	const struct table *table;
+	int used; /* columns; 0: nothing stands there yet */
+};
+
+#define DOT_COLUMNS 3
+#define TAIL_COLUMNS 3 /* " ms" */
+
+__attribute__((format(printf, 2, 3))) static void add_part(struct line *line, const char *format, ...)
+{
+	const struct table *table = line->table;
+	char part[128];
+	va_list arguments;
+	int columns;
+
+	va_start(arguments, format);
+	columns = vsnprintf(part, sizeof part, format, arguments);
+	va_end(arguments);
+	if (line->used > 0 && line->used + DOT_COLUMNS + columns + TAIL_COLUMNS > table->terminal->columns) {
+		fputc('\n', table->stream);
+		line->used = 0;
+	}
+	fprintf(table->stream, "%s%s", line->used > 0 ? table->dot : "  ", part);
+	line->used += (line->used > 0 ? DOT_COLUMNS : INDENT) + columns;
+}
+
+static void end_line(const struct line *line, const char *tail)
+{
+	if (line->used > 0)
+		fprintf(line->table->stream, "%s\n", tail);
 }
 
 static const char *http_version_words(int version)
@@ -104,48 +165,34 @@ static const char *http_version_words(int version)
 
 static void print_facts(const struct table *table, const struct result *result)
 {
+	struct line line = { .table = table };
 	char address[ADDRESS_TEXT_SIZE];
-	const char *between = "  ";
 
-	if (result->status) {
-		fprintf(table->stream, "%s%d %s", between, result->status, http_version_words(result->http_version));
-		between = table->dot;
-	}
+	if (result->status)
+		add_part(&line, "%d %s", result->status, http_version_words(result->http_version));
 	if (result->family) {
 		address_format_port(&result->address, address);
-		fprintf(table->stream, "%s%s", between, address);
-		between = table->dot;
+		add_part(&line, "%s", address);
 	}
 	if (result->resolver.sa.sa_family != AF_UNSPEC) {
 		address_format(&result->resolver, address);
-		fprintf(table->stream, "%sresolver %s%s", between, address,
-			result->marks & RESULT_MARK_FALLBACK ? " (fallback)" : "");
-		between = table->dot;
+		add_part(&line, "resolver %s%s", address, result->marks & RESULT_MARK_FALLBACK ? " (fallback)" : "");
 	}
-	if (result->certificate_days != CERTIFICATE_DAYS_NONE) {
-		fprintf(table->stream, "%scertificate %d days", between, result->certificate_days);
-		between = table->dot;
-	}
-	if (between == table->dot)
-		fputc('\n', table->stream);
+	if (result->certificate_days != CERTIFICATE_DAYS_NONE)
+		add_part(&line, "certificate %d days", result->certificate_days);
+	end_line(&line, "");
 }
 
 static void print_phases(const struct table *table, const struct result *result)
 {
-	const char *between = "  ";
+	struct line line = { .table = table };
 
-	for (size_t i = 0; i < PHASE_COUNT; i++) {
-		if (result->phase_us[i] == PHASE_NONE)
-			continue;
-		fprintf(table->stream, "%s%s %.1f", between, looks[i].words, ms(result->phase_us[i]));
-		between = table->dot;
-	}
-	if (result->failed_us != PHASE_NONE) {
-		fprintf(table->stream, "%sfailed after %.1f", between, ms(result->failed_us));
-		between = table->dot;
-	}
-	if (between == table->dot)
-		fputs(" ms\n", table->stream);
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		if (result->phase_us[i] != PHASE_NONE)
+			add_part(&line, "%s %.1f", looks[i].words, ms(result->phase_us[i]));
+	if (result->failed_us != PHASE_NONE)
+		add_part(&line, "failed after %.1f", ms(result->failed_us));
+	end_line(&line, " ms");
 }
 
 static void print_attempts(const struct table *table, const struct result *result)
@@ -155,8 +202,8 @@ static void print_attempts(const struct table *table, const struct result *resul
 	for (size_t i = 0; i < result->attempt_count; i++) {
 		const struct attempt *attempt = &result->attempts[i];
 
-		address_format_port(&attempt->address, address);
-		fprintf(table->stream, "    %-34s %-20s%12.1f ms\n", address[0] ? address : "(no address)",
+		address_format(&attempt->address, address);
+		fprintf(table->stream, "    %-39s %-20s%12.1f ms\n", address[0] ? address : "(no address)",
 			outcome_name(attempt->outcome), ms(attempt->total_us));
 	}
 }
@@ -177,13 +224,13 @@ static void print_segment(const struct table *table, char letter, int ansi_colou
 /* Segments end where their share of the time ends, so that rounding never adds up. */
 static void print_bar(const struct table *table, const struct result *result, int64_t longest_us)
 {
-	int room = table->terminal->columns - BAR_INDENT - 1;
+	int room = table->terminal->columns - INDENT - 1;
 	int64_t end_us = 0;
 	int drawn = 0;
 
 	if (longest_us <= 0)
 		return;
-	fprintf(table->stream, "%*s", BAR_INDENT, "");
+	fprintf(table->stream, "%*s", INDENT, "");
 	for (size_t i = 0; i < PHASE_COUNT; i++) {
 		int end;
 
@@ -201,7 +248,7 @@ static void print_bar(const struct table *table, const struct result *result, in
 
 static void print_legend(const struct table *table)
 {
-	fprintf(table->stream, "%*s", BAR_INDENT, "");
+	fprintf(table->stream, "%*s", INDENT, "");
 	for (size_t i = 0; i < PHASE_COUNT; i++) {
 		print_segment(table, looks[i].letter, looks[i].colour, 1);
 		fprintf(table->stream, " %s   ", looks[i].words);
