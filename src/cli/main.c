@@ -16,6 +16,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "once", cmd_once, "run probes or URLs now, once, and show the results" },
 	{ "check-config", cmd_check_config, "read the configuration; print mistakes, or metrics and cost" },
 	{ "version", cmd_version, "show the version and the libraries in use" },
 };
@@ -31,7 +32,7 @@ static void print_usage(FILE *stream)
 		fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
 	      "lattice-probe COMMAND --help says more about each.\n"
-	      "",
+	      "Try it now: lattice-probe once https://example.com\n",
 		stream);
 }
 
