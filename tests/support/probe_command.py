@@ -32,9 +32,11 @@ def pairs(line):
 
 
 def section(name, settings):
-    """One INI section. A list becomes a value with continuation lines."""
+    """One INI section. A list becomes a value with continuation lines; None leaves the key out."""
     lines = [f"[{name}]"]
     for key, value in settings.items():
+        if value is None:
+            continue
         lines.append(f"{key} = " + ("\n  ".join(value) if isinstance(value, (list, tuple)) else str(value)))
     return "\n".join(lines) + "\n"
 

@@ -48,6 +48,10 @@ class World:
         self.origin.script.sni[f"{label}.probe.test"] = connection
         return self.settings(f"https://{self.name(label)}:{self.origin.https_port}/", **more)
 
+    def denied(self):
+        """A probe that ends as local_denied."""
+        return self.settings(f"http://{self.name('metadata', ('169.254.169.254',))}/")
+
     def refusing_port(self):
         """A TCP port that answers RST, and stays so: bound, never listening."""
         held = self.stack.enter_context(socket.socket())
