@@ -1,44 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sink: where datums go. Two kinds: cloudwatch (PutMetricData) and json (one line per datum on a
- * stream, for --dry-run). A sink takes ownership of every datum and accounts for each sample:
- * taken = delivered + waiting + dropped (by cause), in_doubt counted beside. */
+ * stream, for --dry-run). A sink takes ownership of every datum and accounts for each sample, at any
+ * time: taken = delivered + waiting + dropped (by cause); in_doubt is counted beside. It is the room
+ * that decides what to do about a failure, so it logs: when publishing fails, recovers or is denied,
+ * and what it gave up.
+ *
+ * cloudwatch: datums wait for the publish moment, then go out in batches, one request at a time.
+ * What could not be sent by the next publish moment becomes backlog: live data goes first, backlog
+ * after it, oldest first and at most one request in backfill_interval. A failure of the endpoint is
+ * retried after a growing, jittered delay; a batch that CloudWatch refuses for its content is halved
+ * until the one datum is found, and that one is dropped. */
 #ifndef LATTICE_PROBE_SINK_H
 #define LATTICE_PROBE_SINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "lattice-probe/datum.h"
 #include "lattice-probe/units.h"
 
+struct aws_reply;
 struct aws_transport;
 struct credentials;
 struct loop;
 struct sink;
 
-enum sink_drop { SINK_DROP_QUEUE_FULL, SINK_DROP_INVALID, SINK_DROP_TOO_OLD, SINK_DROP_SHUTDOWN,
-	SINK_DROP_COUNT };
+enum sink_drop {
+	SINK_DROP_QUEUE_FULL, /* the oldest, when there are queue_max_datums */
+	SINK_DROP_INVALID,    /* breaks a rule of CloudWatch, or CloudWatch said so */
+	SINK_DROP_TOO_OLD,    /* older than two weeks */
+	SINK_DROP_SHUTDOWN,   /* left at the deadline of a flush, or at sink_free */
+	SINK_DROP_WRITE,      /* the json sink's stream refused it */
+	SINK_DROP_COUNT
+};
 const char *sink_drop_name(enum sink_drop cause); /* "queue_full", … */
 
 struct sink_counters { /* in samples: sums of Counts */
 	double taken;
 	double delivered;
 	double waiting;
-	double in_doubt;
+	double in_doubt; /* once for each attempt whose reply was lost: CloudWatch may hold them */
 	double dropped[SINK_DROP_COUNT];
 	uint64_t requests;
 	uint64_t datums_delivered;
+	uint64_t datums_waiting;
 };
 
 struct sink_cloudwatch_options {
 	const char *endpoint;     /* copied */
 	const char *region;       /* copied */
 	const char *namespace_;   /* copied */
-	size_t queue_max_datums;  /* bound; the oldest is dropped beyond it */
-	int64_t spread_us;        /* publish moment after a batch of datums arrives: hash × spread */
+	size_t queue_max_datums;  /* bound of all that waits, the request in flight included */
+	int64_t spread_us;        /* publish moment: this long after the first datum of a batch arrives */
 	uint64_t random_seed;     /* for jitter */
-	void (*dropped)(void *user, enum sink_drop cause, double samples); /* may be NULL */
+	/* Told of each drop but SHUTDOWN's; may call back into aggregate, not into the sink. May be NULL. */
+	void (*dropped)(void *user, enum sink_drop cause, double samples);
+	void *user;
+	/* For tests; 0 means the default. */
+	int64_t retry_base_us;        /* 200 ms: first delay after a failure is one to three of it */
+	int64_t throttle_base_us;     /* 1 s: the same when throttled */
+	int64_t retry_max_us;         /* 60 s: the longest delay, and the one after AccessDenied */
+	int64_t backfill_interval_us; /* 10 s: at most one request of backlog in it */
+	int64_t request_timeout_us;   /* 10 s */
+};
+
+/* What carries a body to CloudWatch and the verdict back. sink_cloudwatch_new makes the real one. */
+struct sink_carrier {
+	/* `finished` runs once, never from inside this call. The body is borrowed until then or until
+	 * cancel. One at a time. 0 or ERR_NOMEM: `finished` will not run. */
+	int (*send)(void *user, const void *body, size_t body_bytes,
+		void (*finished)(void *finished_user, const struct aws_reply *reply), void *finished_user);
+	void (*cancel)(void *user);      /* `finished` will not run */
+	void (*refresh)(void *user);     /* the credentials were refused as expired */
+	int64_t (*skew_us)(void *user);  /* clock of AWS minus ours */
+	void (*free)(void *user);
 	void *user;
 };
 
@@ -46,15 +83,24 @@ struct sink_cloudwatch_options {
 struct sink *sink_cloudwatch_new(struct loop *loop, struct aws_transport *transport,
 	struct credentials *credentials, const struct sink_cloudwatch_options *options);
 
-/* Prints each datum as one JSON line in the shape PutMetricData takes. */
+/* The same over another carrier (copied; its user is freed by its `free`, also when this fails).
+ * endpoint and region are not looked at. */
+struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carrier *carrier,
+	const struct sink_cloudwatch_options *options);
+
+/* Prints each datum as one JSON line in the shape PutMetricData takes. Borrows stream. */
 struct sink *sink_json_new(FILE *stream, const char *namespace_);
 
-void sink_free(struct sink *sink); /* what still waits is dropped as SHUTDOWN */
+/* What still waits is dropped as SHUTDOWN, a request in flight is cancelled and in doubt. NULL is
+ * fine. */
+void sink_free(struct sink *sink);
 
 /* Takes the datum. */
 void sink_put(struct sink *sink, struct datum *datum);
 
-/* Sends everything now, calls back when nothing waits or the deadline has passed. */
+/* Sends everything now, backlog too, and calls back when nothing waits, when the deadline has passed,
+ * or when the next attempt would come after it; what is left then is dropped as SHUTDOWN. Once per
+ * sink; from then on datums put are dropped likewise. The json sink calls back before it returns. */
 void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
 
 void sink_read_counters(const struct sink *sink, struct sink_counters *ret_counters);

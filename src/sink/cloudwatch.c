@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a datum can be:
+ *
+ *   arrived ──publish moment──▶ live ──┐
+ *                                ▼     ├─▶ flight ─▶ delivered
+ *                             backlog ─┤     │
+ *                                      │     └─ refused for its content ─▶ parts ─▶ flight …
+ *                                      └──────── failed: back to where it was ◀─┘
+ *
+ * cloudwatch_batch_pump starts the next request whenever none is in flight and nothing asks to wait:
+ * parts of a refused batch first (they are few, and soon done), then live data, then backlog. Parts
+ * are halved depth first; a failure of another kind, or too many bad datums in one batch, puts what
+ * is left of them back, so that they never hold up live data for long.
+ *
+ * A batch of backlog that fails while the endpoint otherwise works goes to the end of the backlog:
+ * one that can never be sent must not hold up the others. */
+#include "sink_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice-probe/cloudwatch_encode.h"
+#include "lattice-probe/err.h"
+#include "lattice-probe/log.h"
+
+void cloudwatch_set_timer(struct cloudwatch *cloudwatch, struct loop_timer *timer, struct mono due,
+	void (*callback)(void *user))
+{
+	/* The next datum that is put tries again. */
+	if (loop_timer_start(cloudwatch->loop, timer, due, callback, cloudwatch) != 0)
+		log_err("event=publish_delayed cause=\"%s\"", err_text(ERR_NOMEM));
+}
+
+static void stop_timers(struct cloudwatch *cloudwatch)
+{
+	loop_timer_stop(cloudwatch->loop, &cloudwatch->publish_timer);
+	loop_timer_stop(cloudwatch->loop, &cloudwatch->pump_timer);
+	loop_timer_stop(cloudwatch->loop, &cloudwatch->flush_timer);
+}
+
+/* ---- dropping -------------------------------------------------------------------------------- */
+
+static void drop_all(struct cloudwatch *cloudwatch, struct cloudwatch_queue *queue, enum sink_drop cause)
+{
+	struct datum *datum;
+
+	while ((datum = cloudwatch_queue_pop(queue)))
+		sink_drop(&cloudwatch->sink, cause, datum);
+}
+
+static void drop_everything(struct cloudwatch *cloudwatch)
+{
+	double samples = cloudwatch->sink.counters.waiting;
+
+	drop_all(cloudwatch, &cloudwatch->flight, SINK_DROP_SHUTDOWN);
+	while (cloudwatch->part_count > 0)
+		drop_all(cloudwatch, &cloudwatch->parts[--cloudwatch->part_count], SINK_DROP_SHUTDOWN);
+	drop_all(cloudwatch, &cloudwatch->backlog, SINK_DROP_SHUTDOWN);
+	drop_all(cloudwatch, &cloudwatch->live, SINK_DROP_SHUTDOWN);
+	drop_all(cloudwatch, &cloudwatch->arrived, SINK_DROP_SHUTDOWN);
+	assert(cloudwatch->sink.counters.datums_waiting == 0);
+	cloudwatch_report_dropped(SINK_DROP_SHUTDOWN, samples);
+}
+
+/* Makes room for one more by dropping the oldest. What is in flight, or in parts, is spared; false:
+ * there is nothing else. */
+static bool drop_oldest(struct cloudwatch *cloudwatch)
+{
+	struct cloudwatch_queue *queues[] = { &cloudwatch->backlog, &cloudwatch->live, &cloudwatch->arrived };
+
+	cloudwatch_report_full(&cloudwatch->report, cloudwatch->sink.counters.datums_waiting);
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
+		struct datum *datum = cloudwatch_queue_pop(queues[i]);
+
+		if (!datum)
+			continue;
+		sink_drop(&cloudwatch->sink, SINK_DROP_QUEUE_FULL, datum);
+		return true;
+	}
+	return false;
+}
+
+/* ---- taking in ------------------------------------------------------------------------------- */
+
+static void on_publish(void *user)
+{
+	struct cloudwatch *cloudwatch = user;
+
+	cloudwatch_queue_append(&cloudwatch->backlog, &cloudwatch->live);
+	cloudwatch_queue_append(&cloudwatch->live, &cloudwatch->arrived);
+	cloudwatch->generation++;
+	cloudwatch_batch_pump(cloudwatch);
+}
+
+static void put(struct sink *sink, struct datum *datum)
+{
+	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
+
+	if (cloudwatch->is_over) {
+		sink_drop(sink, SINK_DROP_SHUTDOWN, datum);
+		return;
+	}
+	if (sink->counters.datums_waiting > cloudwatch->queue_max && !drop_oldest(cloudwatch)) {
+		sink_drop(sink, SINK_DROP_QUEUE_FULL, datum);
+		return;
+	}
+	cloudwatch_queue_push(&cloudwatch->arrived, datum);
+	if (!loop_timer_is_running(&cloudwatch->publish_timer))
+		cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer,
+			mono_add(mono_now(), cloudwatch->is_flushing ? 0 : cloudwatch->spread_us), on_publish);
+}
+
+/* ---- flush and free -------------------------------------------------------------------------- */
+
+void cloudwatch_end_flush(struct cloudwatch *cloudwatch)
+{
+	cloudwatch->is_over = true;
+	stop_timers(cloudwatch);
+	drop_everything(cloudwatch);
+	cloudwatch->flushed(cloudwatch->flush_user);
+}
+
+static void on_flush_deadline(void *user)
+{
+	struct cloudwatch *cloudwatch = user;
+
+	cloudwatch_batch_cancel(cloudwatch);
+	cloudwatch_end_flush(cloudwatch);
+}
+
+static void flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user)
+{
+	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
+
+	assert(!cloudwatch->is_flushing);
+	cloudwatch->is_flushing = true;
+	cloudwatch->flush_deadline = deadline;
+	cloudwatch->flushed = flushed;
+	cloudwatch->flush_user = user;
+	cloudwatch->retry_at = (struct mono){ 0 };
+	cloudwatch_set_timer(cloudwatch, &cloudwatch->flush_timer, deadline, on_flush_deadline);
+	cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer, mono_now(), on_publish);
+}
+
+static void cloudwatch_free(struct sink *sink)
+{
+	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
+
+	cloudwatch_batch_cancel(cloudwatch);
+	stop_timers(cloudwatch);
+	drop_everything(cloudwatch);
+	cloudwatch->carrier.free(cloudwatch->carrier.user);
+	buf_done(&cloudwatch->body);
+	free(cloudwatch->namespace_);
+	free(cloudwatch);
+}
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static int64_t or_default(int64_t value, int64_t default_)
+{
+	return value ? value : default_;
+}
+
+struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carrier *carrier,
+	const struct sink_cloudwatch_options *options)
+{
+	static const struct sink_kind kind = { .put = put, .flush = flush, .free = cloudwatch_free };
+	struct cloudwatch *cloudwatch = calloc(1, sizeof *cloudwatch);
+
+	if (!cloudwatch) {
+		carrier->free(carrier->user);
+		return NULL;
+	}
+	cloudwatch->sink = (struct sink){ .kind = &kind, .dropped = options->dropped, .user = options->user };
+	cloudwatch->loop = loop;
+	cloudwatch->carrier = *carrier;
+	cloudwatch->queue_max = options->queue_max_datums;
+	cloudwatch->spread_us = options->spread_us;
+	cloudwatch->random = options->random_seed;
+	cloudwatch->backfill_interval_us = or_default(options->backfill_interval_us, 10 * US_PER_S);
+	cloudwatch->pace = (struct cloudwatch_pace){
+		.retry_base_us = or_default(options->retry_base_us, 200 * US_PER_MS),
+		.throttle_base_us = or_default(options->throttle_base_us, US_PER_S),
+		.retry_max_us = or_default(options->retry_max_us, 60 * US_PER_S) };
+	buf_init(&cloudwatch->body, CLOUDWATCH_BODY_MAX);
+	cloudwatch->namespace_ = strdup(options->namespace_);
+	if (!cloudwatch->namespace_)
+		goto fail;
+	return &cloudwatch->sink;
+fail:
+	cloudwatch_free(&cloudwatch->sink);
+	return NULL;
+}
+
+struct sink *sink_cloudwatch_new(struct loop *loop, struct aws_transport *transport,
+	struct credentials *credentials, const struct sink_cloudwatch_options *options)
+{
+	struct sink_carrier carrier;
+
+	if (cloudwatch_carrier_new(transport, credentials, options, &carrier) != 0)
+		return NULL;
+	return sink_cloudwatch_new_over(loop, &carrier, options);
+}

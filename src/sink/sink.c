@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lattice-probe/sink.h"
+
+#include "sink_internal.h"
+
+const char *sink_drop_name(enum sink_drop cause)
+{
+	switch (cause) {
+	case SINK_DROP_QUEUE_FULL: return "queue_full";
+	case SINK_DROP_INVALID: return "invalid";
+	case SINK_DROP_TOO_OLD: return "too_old";
+	case SINK_DROP_SHUTDOWN: return "shutdown";
+	case SINK_DROP_WRITE: return "write";
+	case SINK_DROP_COUNT:
+	default: return "?";
+	}
+}
+
+void sink_free(struct sink *sink)
+{
+	if (sink)
+		sink->kind->free(sink);
+}
+
+void sink_put(struct sink *sink, struct datum *datum)
+{
+	double samples = datum_sample_count(datum);
+
+	datum->next = NULL;
+	sink->counters.taken += samples;
+	sink->counters.waiting += samples;
+	sink->counters.datums_waiting++;
+	sink->kind->put(sink, datum);
+}
+
+void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user)
+{
+	sink->kind->flush(sink, deadline, flushed, user);
+}
+
+void sink_read_counters(const struct sink *sink, struct sink_counters *ret_counters)
+{
+	*ret_counters = sink->counters;
+}
+
+void sink_deliver(struct sink *sink, struct datum *datum)
+{
+	double samples = datum_sample_count(datum);
+
+	sink->counters.waiting -= samples;
+	sink->counters.delivered += samples;
+	sink->counters.datums_waiting--;
+	sink->counters.datums_delivered++;
+	datum_free(datum);
+}
+
+/* SHUTDOWN is not told: nobody is left who could publish it. */
+void sink_drop(struct sink *sink, enum sink_drop cause, struct datum *datum)
+{
+	double samples = datum_sample_count(datum);
+
+	sink->counters.waiting -= samples;
+	sink->counters.dropped[cause] += samples;
+	sink->counters.datums_waiting--;
+	datum_free(datum);
+	if (sink->dropped && cause != SINK_DROP_SHUTDOWN)
+		sink->dropped(sink->user, cause, samples);
+}
