@@ -11,6 +11,7 @@
 
 #include "lattice-probe/endpoint.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/imds.h"
 
 static const struct {
 	const char *service;
@@ -109,6 +110,73 @@ static void what_only_looks_like_lattice_is_refused(void **state)
 	assert_string_equal(region, "untouched");
 }
 
+/* ---- endpoint_find ------------------------------------------------------------------------ */
+
+static int clear_environment(void **state)
+{
+	static const char *const variables[] = { "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CLOUDWATCH", "AWS_ENDPOINT_URL_STS",
+		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+		(void)unsetenv(variables[i]);
+	return 0;
+}
+
+static void assert_found(const char *service, const char *url)
+{
+	char found[ENDPOINT_SIZE] = "";
+
+	assert_int_equal(endpoint_find(service, "us-east-1", found), 0);
+	assert_string_equal(found, url);
+}
+
+static void the_environment_overrides_by_service_then_for_all(void **state)
+{
+	(void)state;
+	(void)setenv("AWS_ENDPOINT_URL", "http://localhost:4566", 1);
+	assert_found("monitoring", "http://localhost:4566");
+	(void)setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "https://vpce.example", 1);
+	assert_found("monitoring", "https://vpce.example");
+	assert_found("sts", "http://localhost:4566");
+	(void)setenv("AWS_ENDPOINT_URL_STS", "", 1);
+	assert_found("sts", "http://localhost:4566");
+	(void)setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+	(void)setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", 1);
+	assert_found("monitoring", "https://monitoring.us-east-1.api.aws");
+}
+
+static void fips_and_dual_stack_are_read_from_the_environment(void **state)
+{
+	char found[ENDPOINT_SIZE] = "";
+
+	(void)state;
+	(void)setenv("AWS_USE_FIPS_ENDPOINT", "TRUE", 1);
+	(void)setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+	assert_found("monitoring", "https://monitoring-fips.us-east-1.api.aws");
+	(void)setenv("AWS_USE_FIPS_ENDPOINT", "1", 1);
+	assert_found("monitoring", "https://monitoring.us-east-1.api.aws");
+	/* Without the variable it is the routes' say: this host's may be either. */
+	(void)unsetenv("AWS_USE_DUALSTACK_ENDPOINT");
+	assert_int_equal(endpoint_find("monitoring", "us-east-1", found), 0);
+	assert_string_equal(found, imds_has_ipv4_route() ? "https://monitoring.us-east-1.amazonaws.com" :
+		"https://monitoring.us-east-1.api.aws");
+}
+
+static void a_region_that_is_none_has_no_endpoint(void **state)
+{
+	char found[ENDPOINT_SIZE] = "untouched";
+	char url[ENDPOINT_SIZE + 1];
+
+	(void)state;
+	assert_int_equal(endpoint_find("monitoring", "nowhere", found), ERR_SYNTAX);
+	memset(url, 'a', sizeof url - 1);
+	url[sizeof url - 1] = '\0';
+	(void)setenv("AWS_ENDPOINT_URL", url, 1);
+	assert_int_equal(endpoint_find("monitoring", "us-east-1", found), ERR_LIMIT);
+	assert_string_equal(found, "untouched");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +185,9 @@ int main(void)
 		cmocka_unit_test(a_service_too_long_for_a_host_is_refused),
 		cmocka_unit_test(lattice_hosts_are_told_with_their_region),
 		cmocka_unit_test(what_only_looks_like_lattice_is_refused),
+		cmocka_unit_test_setup(the_environment_overrides_by_service_then_for_all, clear_environment),
+		cmocka_unit_test_setup(fips_and_dual_stack_are_read_from_the_environment, clear_environment),
+		cmocka_unit_test_setup(a_region_that_is_none_has_no_endpoint, clear_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
