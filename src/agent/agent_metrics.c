@@ -202,34 +202,14 @@ static int64_t grace_us(const struct conf *conf)
 
 /* ---- the sink ----------------------------------------------------------------------------- */
 
-static bool is_true(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && strcasecmp(value, "true") == 0;
-}
-
-static const char *environment(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value && *value ? value : NULL;
-}
-
-/* The configured endpoint, else the environment's, else the region's own. */
+/* The configured endpoint, else what the environment and the region make of it. */
 static int find_endpoint(const struct agent *agent, char ret_url[static ENDPOINT_SIZE])
 {
-	const struct endpoint_options options = { .fips = is_true("AWS_USE_FIPS_ENDPOINT"),
-		.dual_stack = is_true("AWS_USE_DUALSTACK_ENDPOINT") || !imds_has_ipv4_route() };
-	const char *url = strcmp(agent->conf->endpoint, "auto") == 0 ? NULL : agent->conf->endpoint;
+	const char *configured = agent->conf->endpoint;
 
-	if (!url)
-		url = environment("AWS_ENDPOINT_URL_CLOUDWATCH");
-	if (!url)
-		url = environment("AWS_ENDPOINT_URL");
-	if (!url)
-		return endpoint_format("monitoring", agent->facts.region, &options, ret_url);
-	return snprintf(ret_url, ENDPOINT_SIZE, "%s", url) < ENDPOINT_SIZE ? 0 : ERR_LIMIT;
+	if (strcmp(configured, "auto") == 0)
+		return endpoint_find("monitoring", agent->facts.region, ret_url);
+	return snprintf(ret_url, ENDPOINT_SIZE, "%s", configured) < ENDPOINT_SIZE ? 0 : ERR_LIMIT;
 }
 
 /* At most ten seconds, at most a sixth of the period; each agent has its own moment. */

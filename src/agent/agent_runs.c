@@ -7,18 +7,26 @@
 #include <string.h>
 
 #include "lattice-probe/err.h"
+#include "lattice-probe/http.h"
 #include "lattice-probe/log.h"
 #include "lattice-probe/schedule.h"
 #include "lattice-probe/target.h"
 
+#define LOOK_AGAIN_US (5 * US_PER_S)
+
 static void on_due(void *user);
 
+/* Looks at the schedule every few seconds even when nothing is due: only schedule_take sees that the
+ * wall clock was stepped. */
 static void plan_next(struct agent *agent)
 {
 	struct mono due;
+	struct mono latest = mono_add(mono_now(), LOOK_AGAIN_US);
 
 	if (agent->is_stopping || !schedule_next(agent->schedule, &due))
 		return;
+	if (due.us > latest.us)
+		due = latest;
 	if (loop_timer_start(agent->loop, &agent->due_timer, due, on_due, agent) != 0)
 		log_err("event=stalled cause=\"%s\"", err_text(ERR_NOMEM));
 }
@@ -60,8 +68,7 @@ static void on_finished(void *user, struct result *result)
 	probe->running = NULL;
 	agent->in_flight--;
 	agent->counters.run++;
-	if (outcome_is_local(result->outcome))
-		agent->counters.local++;
+	agent->counters.local += outcome_is_local(result->outcome);
 	if (aggregate_add(probe->series, result) != 0)
 		log_err("target=%s event=sample_dropped cause=\"%s\"", probe->target->name, err_text(ERR_NOMEM));
 	log_change(probe, result);
@@ -113,6 +120,19 @@ static void count_skipped(struct agent *agent)
 	count_missed(agent, wall_now(), skipped);
 }
 
+/* Instants that passed while nobody looked: a stalled loop, a suspend, a step of the clock. */
+static void note_skipped(struct agent *agent)
+{
+	uint64_t skipped = schedule_skipped(agent->schedule);
+	uint64_t amount = skipped - agent->skipped_seen;
+
+	if (amount == 0)
+		return;
+	agent->skipped_seen = skipped;
+	agent->counters.scheduled += amount;
+	count_missed(agent, wall_now(), amount);
+}
+
 static void on_due(void *user)
 {
 	struct agent *agent = user;
@@ -136,6 +156,8 @@ static bool add_probe(struct agent *agent, struct target *target)
 	*probe = (struct agent_probe){ .agent = agent, .target = target_hold(target) };
 	agent->probe_count++;
 	probe->series = agent_metrics_series(agent, target);
+	if (target->url.is_tls && target->tls_verify)
+		http_client_load_trust(agent->http, target->tls_ca);
 	return probe->series && schedule_add(agent->schedule, target->name, target->interval_us, probe,
 					mono_now(), wall_now(), &id) == 0;
 }
