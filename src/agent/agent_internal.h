@@ -113,7 +113,6 @@ struct agent {
 	size_t probe_count;
 	size_t in_flight;
 	struct agent_counters counters;
-	uint64_t skipped_seen; /* of schedule_skipped */
 
 	struct dimension_set *agent_sets[2];
 	struct aggregate *aggregate;

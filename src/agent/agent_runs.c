@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lattice-probe/err.h"
-#include "lattice-probe/http.h"
 #include "lattice-probe/log.h"
 #include "lattice-probe/schedule.h"
 #include "lattice-probe/target.h"
@@ -120,19 +119,6 @@ static void count_skipped(struct agent *agent)
 	count_missed(agent, wall_now(), skipped);
 }
 
-/* Instants that passed while nobody looked: a stalled loop, a suspend, a step of the clock. */
-static void note_skipped(struct agent *agent)
-{
-	uint64_t skipped = schedule_skipped(agent->schedule);
-	uint64_t amount = skipped - agent->skipped_seen;
-
-	if (amount == 0)
-		return;
-	agent->skipped_seen = skipped;
-	agent->counters.scheduled += amount;
-	count_missed(agent, wall_now(), amount);
-}
-
 static void on_due(void *user)
 {
 	struct agent *agent = user;
@@ -156,8 +142,6 @@ static bool add_probe(struct agent *agent, struct target *target)
 	*probe = (struct agent_probe){ .agent = agent, .target = target_hold(target) };
 	agent->probe_count++;
 	probe->series = agent_metrics_series(agent, target);
-	if (target->url.is_tls && target->tls_verify)
-		http_client_load_trust(agent->http, target->tls_ca);
 	return probe->series && schedule_add(agent->schedule, target->name, target->interval_us, probe,
 					mono_now(), wall_now(), &id) == 0;
 }
