@@ -31,7 +31,6 @@
 #include "lattice-probe/http.h"
 #include "lattice-probe/loop.h"
 
-#define HTTP_SPARE_MAX 64                /* idle curl handles kept for the next transfers */
 #define HTTP_TRUST_MAX 16                /* CA stores kept: the system's and files of tls_ca */
 #define HTTP_DENIAL_BYTES (8 * 1024)     /* of a 403's body, kept even when nobody asked for it */
 
@@ -77,8 +76,6 @@ struct http_client {
 	bool is_driving;  /* inside curl_multi_socket_action */
 	bool wants_run;   /* curl asked for a timer of 0 ms meanwhile */
 	bool is_delivering;
-	CURL *spare[HTTP_SPARE_MAX];
-	size_t spare_count;
 	struct http_socket **sockets; /* by fd */
 	size_t socket_capacity;
 	struct http_transfer_list running;

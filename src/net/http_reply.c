@@ -68,7 +68,10 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 	const struct http_response *response = &transfer->response;
 	struct http_reply *reply = &transfer->reply;
 
-	if (code == CURLE_OK)
+	/* curl is content with a 101, and with status lines whose number is none. */
+	if (code == CURLE_OK && !response->is_header_complete)
+		code = CURLE_WEIRD_SERVER_REPLY;
+	else if (code == CURLE_OK)
 		end = HTTP_END_DONE;
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		end = HTTP_END_TIMEOUT;

@@ -260,6 +260,20 @@ static void a_folded_header_is_one_value(void **state)
 	origin_free(origin);
 }
 
+/* Nothing to continue: curl 7.88 then wrote into the freed headers of its handle's last response. */
+static void a_fold_at_the_very_start_harms_nobody(void **state)
+{
+	struct exchange *exchange = *state;
+
+	for (int i = 0; i < 20; i++) {
+		origin_free(exchange_with(exchange, "http://service.example/",
+			"HTTP/1.1 200 OK\r\nX-A: a header to be freed\r\nContent-Length: 0\r\n\r\n", NULL));
+		origin_free(exchange_with(exchange, "http://service.example/",
+			"HTTP/1.1 200 OK\r\n and something to continue it\r\nContent-Length: 0\r\n\r\n", NULL));
+		assert_null(http_reply_header(&exchange->reply, "X-A"));
+	}
+}
+
 static void http_1_0_ends_with_the_connection(void **state)
 {
 	struct exchange *exchange = *state;
@@ -413,6 +427,7 @@ int main(void)
 		TEST(provisional_responses_and_their_headers_are_dropped),
 		TEST(chunks_are_joined_and_trailers_left_out),
 		TEST(a_folded_header_is_one_value),
+		TEST(a_fold_at_the_very_start_harms_nobody),
 		TEST(http_1_0_ends_with_the_connection),
 		TEST(an_unwanted_body_is_counted_but_that_of_a_403_is_kept),
 		TEST(an_ipv6_address_is_reached),
