@@ -42,21 +42,21 @@ static void count_missed(struct agent *agent, struct wall at, uint64_t amount)
 static void log_change(struct agent_probe *probe, const struct result *result)
 {
 	char detail[LOG_VALUE_SIZE];
-	bool is_ok = result->outcome == OUTCOME_OK;
+	enum outcome was = probe->last_outcome;
 
 	log_debug("target=%s outcome=%s total_us=%lld", probe->target->name, outcome_name(result->outcome),
 		(long long)result->total_us);
-	if (result->outcome == probe->last_outcome)
+	probe->last_outcome = result->outcome;
+	/* Healthy from the start is no change worth a line for each of thousands of probes. */
+	if (result->outcome == was || (result->outcome == OUTCOME_OK && was == OUTCOME_NONE))
 		return;
-	if (is_ok)
-		log_info("target=%s outcome=ok was=%s total_us=%lld", probe->target->name,
-			outcome_name(probe->last_outcome), (long long)result->total_us);
+	if (result->outcome == OUTCOME_OK)
+		log_info("target=%s outcome=ok was=%s total_us=%lld", probe->target->name, outcome_name(was),
+			(long long)result->total_us);
 	else
 		log_warning("target=%s outcome=%s was=%s elapsed_us=%lld why=%s", probe->target->name,
-			outcome_name(result->outcome), outcome_name(probe->last_outcome),
-			(long long)result->total_us,
+			outcome_name(result->outcome), outcome_name(was), (long long)result->total_us,
 			log_value(result->detail[0] ? result->detail : outcome_words(result->outcome), detail));
-	probe->last_outcome = result->outcome;
 }
 
 static void on_finished(void *user, struct result *result)
