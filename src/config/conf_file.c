@@ -55,17 +55,36 @@ static int read_all(int fd, size_t max_bytes, struct buf *content, char **ret_wh
 	return err;
 }
 
+/* Looked at before it is opened, because opening is enough to set off some devices; and without
+ * waiting, because a FIFO would hold us until somebody writes to it. */
+static int open_file(const char *path, bool may_be_pipe, int *ret_fd, char **ret_why)
+{
+	struct stat status;
+	int err;
+	int fd;
+
+	if (stat(path, &status) != 0)
+		return EXPLAIN(ret_why, "cannot be opened: %m");
+	err = judge_kind(&status, may_be_pipe, ret_why);
+	if (err)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_be_pipe ? 0 : O_NONBLOCK));
+	if (fd < 0)
+		return EXPLAIN(ret_why, "cannot be opened: %m");
+	*ret_fd = fd;
+	return 0;
+}
+
 int conf_file_read(const char *path, size_t max_bytes, bool may_be_pipe, struct conf_file *ret_file,
 	char **ret_why)
 {
-	/* Without O_NONBLOCK a FIFO would hold us until somebody writes to it. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_be_pipe ? 0 : O_NONBLOCK));
 	struct conf_file file = { 0 };
 	struct stat status;
-	int err = 0;
+	int fd;
+	int err = open_file(path, may_be_pipe, &fd, ret_why);
 
-	if (fd < 0)
-		return EXPLAIN(ret_why, "cannot be opened: %m");
+	if (err)
+		return err;
 	buf_init(&file.content, max_bytes);
 	if (fstat(fd, &status) != 0)
 		err = EXPLAIN(ret_why, "cannot be read: %m");
