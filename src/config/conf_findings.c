@@ -103,7 +103,10 @@ void conf_findings_add(struct conf_findings *findings, enum conf_severity severi
 
 static bool stands_before(const struct conf_finding *a, const struct conf_finding *b)
 {
-	return a->file_order != b->file_order ? a->file_order < b->file_order : a->line < b->line;
+	if (a->file_order != b->file_order)
+		return a->file_order < b->file_order;
+	/* What concerns the file as a whole, line 0, comes after its lines. */
+	return a->line - 1 < b->line - 1;
 }
 
 /* By insertion: stable, and at most CONF_FINDINGS_MAX that are nearly in order. */
