@@ -202,6 +202,34 @@ static void delays_differ_and_stay_within_their_bounds(void **state)
 	bench_free(bench);
 }
 
+static enum aws_class first_and_third_fail(struct bench *bench, const struct bench_request *request)
+{
+	(void)request;
+	if (bench->request_count > 1)
+		bench->retry_after_us = 0;
+	return bench->request_count % 2 == 1 && bench->request_count < 4 ? AWS_CLASS_SERVER : AWS_CLASS_OK;
+}
+
+static void a_success_makes_delays_short_again(void **state)
+{
+	struct sink_cloudwatch_options options = bench_options();
+	struct bench *bench;
+
+	(void)state;
+	options.retry_max_us = 10 * US_PER_S;
+	bench = bench_with(options);
+	bench->with_class = first_and_third_fail;
+	bench->retry_after_us = 200 * US_PER_MS;
+	put_values(bench, 0, 1);
+	drain(bench);
+	assert_int_equal(logged(bench, "retry_in_s=0.2"), 1);
+	put_values(bench, 0, 1);
+	drain(bench);
+	assert_int_equal(bench->request_count, 4);
+	assert_int_equal(logged(bench, "retry_in_s=0.0"), 1); /* not up to three times 0.2 */
+	bench_free(bench);
+}
+
 static void the_missing_permission_is_named_once(void **state)
 {
 	struct bench *bench = bench_new();
@@ -447,21 +475,23 @@ static void the_oldest_is_dropped_when_the_queue_is_full(void **state)
 
 	(void)state;
 	options.queue_max_datums = 1500;
+	options.retry_base_us = options.retry_max_us = 3600 * US_PER_S;
 	bench = bench_with(options);
 	bench->class_ = AWS_CLASS_UNREACHABLE;
 	put_values(bench, 1000, 1000);
 	wait_until(bench, has_replies, 1);
 	put_values(bench, 2000, 1000);
-	wait_until(bench, has_replies, (double)bench->request_count + 1);
 	put_values(bench, 3000, 1000);
 	assert_int_equal(counters_of(bench).datums_waiting, 1500);
 	assert_true(counters_of(bench).dropped[SINK_DROP_QUEUE_FULL] == 1500 * 3);
 	assert_true(bench->told_dropped[SINK_DROP_QUEUE_FULL] == 1500 * 3);
 	assert_int_equal(logged(bench, "cause=queue_full"), 1);
-	wait_until(bench, has_replies, (double)bench->request_count + 1);
 	bench->class_ = AWS_CLASS_OK;
-	drain(bench);
+	sink_flush(bench->sink, mono_add(mono_now(), PATIENCE), on_flushed, bench);
+	wait_until(bench, is_flushed, 0);
 	assert_true(bench->stored == 1500 * 3);
+	assert_int_equal(bench->request_count, 3);
+	assert_true(bench->requests[1].first_value == 2500); /* the youngest half of it */
 	bench_free(bench);
 }
 
@@ -493,6 +523,7 @@ int main(void)
 		cmocka_unit_test(at_once_is_only_once),
 		cmocka_unit_test(retry_after_is_honoured),
 		cmocka_unit_test(delays_differ_and_stay_within_their_bounds),
+		cmocka_unit_test(a_success_makes_delays_short_again),
 		cmocka_unit_test(the_missing_permission_is_named_once),
 		cmocka_unit_test(no_memory_to_send_is_tried_again),
 		cmocka_unit_test(one_bad_datum_among_a_thousand_is_found),
