@@ -34,7 +34,8 @@ struct resolver_answer {
 	struct dns_message message;
 	union address server;       /* who answered; when all servers failed, the first, whose outcome this is */
 	struct mono sent;           /* first datagram of the question; never: none left us, or reused */
-	int64_t elapsed_us;         /* first datagram sent to answer received, or to giving up; 0: none left us */
+	int64_t elapsed_us;         /* first datagram sent to answer arrived (the kernel's stamp), or to giving
+	                               up; 0: none left us */
 	int64_t wait_us;            /* time in the budget queue before that */
 	int retransmits;            /* further datagrams to a server already asked */
 	unsigned marks;             /* enum result_mark: shared, reused, fallback, local_cache */

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ares_query and ares_set_socket_functions are what every version has; newer ones advise others. */
@@ -92,6 +93,8 @@ static ares_socket_t open_socket(int family, int type, int protocol, void *user)
 	place->is_tcp = type == SOCK_STREAM;
 	if (place->is_tcp)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	else
+		(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 	return fd;
 }
 
@@ -159,20 +162,58 @@ static void fill_sender(struct sockaddr *sender, ares_socklen_t *length)
 	*length = sizeof stand_in;
 }
 
-static ares_ssize_t receive_datagram(struct resolver_channel *channel, int fd, void *bytes, size_t size)
+/* How long a datagram has lain in the socket: the kernel stamps its arrival, by the wall's clock. */
+static int64_t time_in_socket(struct msghdr *header)
+{
+	struct timespec stamp;
+
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
+		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
+		return wall_since(wall_now(), (struct wall){ stamp.tv_sec * US_PER_S + stamp.tv_nsec / 1000 });
+	}
+	return 0;
+}
+
+/* Into the scratch room. The arrival is the kernel's, so that neither a busy loop nor a busy machine
+ * counts as the server's time; a step of the clock in between cannot move it before the departure. */
+static ssize_t receive_stamped(struct resolver_channel *channel, int fd, struct mono *ret_arrived)
 {
 	struct resolver_scratch *scratch = &channel->pool->scratch;
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+		struct cmsghdr aligned;
+	} control;
+	struct iovec part = { scratch->datagram, sizeof scratch->datagram };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof control };
+	ssize_t length = recvmsg(fd, &header, 0);
+	struct mono now = mono_now();
+	int64_t waited_us;
 
+	if (length < 0)
+		return length;
+	waited_us = time_in_socket(&header);
+	*ret_arrived = now;
+	if (waited_us > 0)
+		*ret_arrived = mono_since(now, channel->sent) > waited_us ? mono_add(now, -waited_us) : channel->sent;
+	return length;
+}
+
+static ares_ssize_t receive_datagram(struct resolver_channel *channel, int fd, void *bytes, size_t size)
+{
 	for (int i = 0; i < FORGED_PER_TURN_MAX; i++) {
-		ssize_t length = recv(fd, scratch->datagram, sizeof scratch->datagram, 0);
+		struct mono arrived;
+		ssize_t length = receive_stamped(channel, fd, &arrived);
 
 		if (length < 0) {
 			if (errno != EAGAIN)
 				resolver_trial_fail_by_errno(&channel->trial, "receive");
 			return -1;
 		}
-		if (resolver_trial_datagram(&channel->trial, (size_t)length) && (size_t)length <= size) {
-			memcpy(bytes, scratch->datagram, (size_t)length);
+		if (resolver_trial_datagram(&channel->trial, (size_t)length, arrived) && (size_t)length <= size) {
+			memcpy(bytes, channel->pool->scratch.datagram, (size_t)length);
 			return length;
 		}
 	}
@@ -366,6 +407,18 @@ static void give_channel(struct resolver_channel *channel)
 	pool->idle_count++;
 }
 
+/* The kernel stamps datagrams while any socket asks for it, and patches itself to begin and to stop.
+ * This one asks all the time. Without it stamps are only missing at first. */
+static int open_stamper(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd >= 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	return fd;
+}
+
 int resolver_channel_pool_init(struct resolver_pool *pool, struct loop *loop, struct resolver_budget *budget)
 {
 	int version = 0;
@@ -376,7 +429,10 @@ int resolver_channel_pool_init(struct resolver_pool *pool, struct loop *loop, st
 	pool->idle_count = pool->open_count = 0;
 	(void)ares_version(&version);
 	pool->uses_max = version >= VERSION_TUNES_TIMEOUTS ? 2 : UINT_MAX;
-	return ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS ? 0 : ERR_NOMEM;
+	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+		return ERR_NOMEM;
+	pool->stamper = open_stamper();
+	return 0;
 }
 
 void resolver_channel_pool_done(struct resolver_pool *pool)
@@ -388,6 +444,8 @@ void resolver_channel_pool_done(struct resolver_pool *pool)
 		pool->idle = channel->next_idle;
 		free_channel(channel);
 	}
+	if (pool->stamper >= 0)
+		(void)close(pool->stamper);
 	ares_library_cleanup();
 }
 

@@ -13,7 +13,8 @@
  * that server, and the next is asked at once; when all have failed, the outcome is the first
  * server's, as it would be without the others, and `detail` names them all.
  * When a limit of time passes, the sockets are looked at once more before it is called a timeout:
- * libuv runs timers before I/O, and a busy loop must not turn an answer into a timeout.
+ * libuv runs timers before I/O, and a busy loop must not turn an answer into a timeout. What counts
+ * is when the answer arrived at this host, not when we found it.
  *
  * Every exchange's timer runs from its birth to its end. Moving a running timer cannot fail, so that
  * none can be left without one. */
@@ -230,6 +231,7 @@ static void set_server_limits(struct resolver_exchange *exchange, struct mono no
 	struct mono end = mono_add(exchange->answer.sent, exchange->timeout_us);
 	int64_t share_us = mono_since(end, now) / (int64_t)(exchange->key.server_count - exchange->server);
 
+	exchange->server_start = now;
 	exchange->server_end = mono_add(now, share_us);
 	exchange->may_retransmit = exchange->tries > 1;
 	move_timer(exchange, exchange->may_retransmit ? mono_add(now, share_us / 2) : exchange->server_end);
@@ -294,18 +296,6 @@ static void start(struct resolver_exchange *exchange)
 	ask_servers(exchange);
 }
 
-static void on_ended(struct resolver_exchange *exchange, size_t index, const struct resolver_end *end)
-{
-	exchange->channels[index] = NULL;
-	if (end->outcome == OUTCOME_OK || end->outcome == OUTCOME_DNS_NXDOMAIN ||
-	    end->outcome == OUTCOME_DNS_NODATA) {
-		finish_answered(exchange, end);
-		return;
-	}
-	note_failure(exchange, end);
-	ask_next_server(exchange);
-}
-
 /* ---- time ----------------------------------------------------------------------------------- */
 
 /* The same question on a channel of its own. Without a token, over TCP, or when it cannot be sent, the
@@ -328,30 +318,39 @@ static void retransmit(struct resolver_exchange *exchange)
 static void note_timeout(struct resolver_exchange *exchange)
 {
 	struct resolver_end end = { .outcome = OUTCOME_DNS_TIMEOUT };
-	struct mono sent = { 0 };
+	long long waited_ms = mono_since(exchange->server_end, exchange->server_start) / US_PER_MS;
 	unsigned forged = 0;
 	bool is_tcp = false;
-	int64_t waited_ms;
 
-	for (size_t i = 0; i < 2; i++) {
-		struct resolver_channel *channel = exchange->channels[i];
-
-		if (!channel)
-			continue;
-		sent = mono_is_set(sent) ? sent : resolver_channel_sent(channel);
-		forged += resolver_channel_forged(channel);
-		is_tcp = is_tcp || resolver_channel_is_tcp(channel);
-	}
-	waited_ms = mono_since(exchange->server_end, sent) / US_PER_MS;
+	for (size_t i = 0; i < 2; i++)
+		if (exchange->channels[i]) {
+			forged += resolver_channel_forged(exchange->channels[i]);
+			is_tcp = is_tcp || resolver_channel_is_tcp(exchange->channels[i]);
+		}
 	if (forged > 0 && !is_tcp) {
 		end.outcome = OUTCOME_DNS_BAD_REPLY;
 		(void)snprintf(end.why, sizeof end.why, "nothing but %u replies with a wrong id or question in %lld ms",
-			forged, (long long)waited_ms);
+			forged, waited_ms);
 	} else {
 		(void)snprintf(end.why, sizeof end.why, "no answer%s in %lld ms",
-			is_tcp ? " over TCP after a truncated one" : "", (long long)waited_ms);
+			is_tcp ? " over TCP after a truncated one" : "", waited_ms);
 	}
 	note_failure(exchange, &end);
+}
+
+static void on_ended(struct resolver_exchange *exchange, size_t index, const struct resolver_end *end)
+{
+	exchange->channels[index] = NULL;
+	if (end->has_reply && end->received.us > exchange->server_end.us) {
+		note_timeout(exchange);
+	} else if (end->outcome == OUTCOME_OK || end->outcome == OUTCOME_DNS_NXDOMAIN ||
+		end->outcome == OUTCOME_DNS_NODATA) {
+		finish_answered(exchange, end);
+		return;
+	} else {
+		note_failure(exchange, end);
+	}
+	ask_next_server(exchange);
 }
 
 /* An answer that arrived while the loop was busy is an answer. True: it ended the exchange, which

@@ -166,9 +166,9 @@ void resolver_trial_fail(struct resolver_trial *trial, enum outcome outcome, con
 /* A socket call failed: by this host's shortage, or by the network's word. Leaves errno as it was. */
 void resolver_trial_fail_by_errno(struct resolver_trial *trial, const char *call);
 
-/* Judges the datagram in the scratch room. True: c-ares should see it too, to go to TCP or to end its
+/* Judges the datagram in the scratch room, which arrived then. True: c-ares should see it too, to go to TCP or to end its
  * question and be free for the next. */
-bool resolver_trial_datagram(struct resolver_trial *trial, size_t length_bytes);
+bool resolver_trial_datagram(struct resolver_trial *trial, size_t length_bytes, struct mono arrived);
 
 /* Judges what has arrived over TCP so far, these bytes included. */
 void resolver_trial_stream(struct resolver_trial *trial, const void *bytes, size_t length_bytes);
@@ -187,6 +187,7 @@ struct resolver_pool {
 	size_t idle_count;
 	size_t open_count;
 	unsigned uses_max; /* of one channel */
+	int stamper;       /* keeps the kernel stamping arrivals; -1: none */
 	struct resolver_scratch scratch;
 };
 
@@ -240,7 +241,8 @@ struct resolver_exchange {
 	struct loop_timer timer;
 
 	size_t server;           /* the one being asked */
-	struct mono server_end;
+	struct mono server_start;
+	struct mono server_end;  /* an answer that arrives later is none */
 	bool may_retransmit;
 	struct resolver_channel *channels[2]; /* the question, and the same again */
 	struct resolver_answer answer;

@@ -111,7 +111,7 @@ static bool has_our_id(const struct resolver_trial *trial, const uint8_t *reply,
 	return length >= sizeof trial->id && memcmp(reply, trial->id, sizeof trial->id) == 0;
 }
 
-bool resolver_trial_datagram(struct resolver_trial *trial, size_t length)
+bool resolver_trial_datagram(struct resolver_trial *trial, size_t length, struct mono arrived)
 {
 	struct dns_message *message = &trial->scratch->message;
 	const uint8_t *reply = trial->scratch->datagram;
@@ -134,6 +134,7 @@ bool resolver_trial_datagram(struct resolver_trial *trial, size_t length)
 		return true;
 	}
 	end_by_reply(trial, reply, length);
+	trial->end.received = arrived;
 	/* 1.18 would take a longer one for truncated, and go to TCP. */
 	return length <= PLAIN_UDP_BYTES;
 }

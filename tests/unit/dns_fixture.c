@@ -213,13 +213,19 @@ static void send_forgeries(struct dns_fixture *fixture, const union address *pee
 	send_datagram(fixture, peer, &rule, question);
 }
 
+static void keep_busy(int64_t duration_us)
+{
+	for (struct mono start = mono_now(); mono_since(mono_now(), start) < duration_us;)
+		;
+}
+
 static void answer_datagram(struct dns_fixture *fixture, const union address *peer,
 	const struct dns_fixture_rule *rule, const struct question *question)
 {
+	keep_busy(rule->think_us);
 	if (rule->fault != DNS_FIXTURE_DROP)
 		send_datagram(fixture, peer, rule, question);
-	for (struct mono start = mono_now(); mono_since(mono_now(), start) < rule->busy_us;)
-		;
+	keep_busy(rule->busy_us);
 }
 
 static struct peer *take_peer(struct dns_fixture *fixture)

@@ -37,7 +37,8 @@ struct dns_fixture_rule {
 	int aliases;       /* alias-1.example, alias-2.example, … before them */
 	uint32_t ttl_s;
 	int64_t delay_us;
-	int64_t busy_us;   /* keeps the loop for so long after a reply over UDP */
+	int64_t think_us;  /* keeps the loop for so long before a reply over UDP */
+	int64_t busy_us;   /* and after it */
 	int drop_first;    /* datagrams from now on that are not answered */
 	bool is_truncated; /* over UDP: TC and no records */
 };
