@@ -112,6 +112,7 @@ struct http_reply {
 	char certificate_issuer[128];
 	char tls_version[16];  /* "TLSv1.3"; "" without TLS */
 
+	int64_t work_us;       /* the longest stretch of our own computing for it (a handshake's): no lag */
 	int64_t tcp_rtt_us;    /* TCP_INFO; -1 unless ESTABLISHED was reached */
 	int32_t tcp_retransmits; /* total; -1: unknown */
 	char detail[160];      /* the stage and what the system or curl say, made printable; for people */

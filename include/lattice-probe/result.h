@@ -66,7 +66,7 @@ struct result {
 	struct wall start;
 	int64_t late_us;       /* start minus due, monotonic */
 	int64_t wait_us;       /* time in the DNS budget queue, before the timeout starts */
-	int64_t lag_us;        /* the loop's longest busy turn while it ran */
+	int64_t lag_us;        /* the loop's longest busy turn while it ran, less this run's own work */
 
 	int64_t phase_us[PHASE_COUNT];
 	int64_t total_us;      /* of the run: sum of the phases on success, elapsed on failure */

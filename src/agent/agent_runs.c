@@ -8,6 +8,7 @@
 
 #include "lattice-probe/err.h"
 #include "lattice-probe/log.h"
+#include "lattice-probe/result.h"
 #include "lattice-probe/schedule.h"
 #include "lattice-probe/target.h"
 
@@ -44,8 +45,8 @@ static void log_change(struct agent_probe *probe, const struct result *result)
 	char detail[LOG_VALUE_SIZE];
 	enum outcome was = probe->last_outcome;
 
-	log_debug("target=%s outcome=%s total_us=%lld", probe->target->name, outcome_name(result->outcome),
-		(long long)result->total_us);
+	log_debug("target=%s outcome=%s total_us=%lld%s", probe->target->name, outcome_name(result->outcome),
+		(long long)result->total_us, result->marks & RESULT_MARK_LAGGED ? " mark=lagged" : "");
 	probe->last_outcome = result->outcome;
 	/* Healthy from the start is no change worth a line for each of thousands of probes. */
 	if (result->outcome == was || (result->outcome == OUTCOME_OK && was == OUTCOME_NONE))

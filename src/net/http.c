@@ -286,9 +286,20 @@ void http_connected(struct http_transfer *transfer)
 		(void)limit_phase(transfer, transfer->request.deadline, 0);
 }
 
+/* What ran since `begun` was done for this transfer. A handshake's arithmetic keeps the loop for a
+ * millisecond or more; it belongs to the TLS phase and is nobody else's doing. */
+void http_note_work(struct http_transfer *transfer, struct mono begun)
+{
+	int64_t work_us = mono_since(mono_now(), begun);
+
+	if (work_us > transfer->reply.work_us)
+		transfer->reply.work_us = work_us;
+}
+
 void http_hand_over(struct http_transfer *transfer)
 {
 	struct http_client *client = transfer->client;
+	struct mono begun = mono_now();
 
 	if (curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) {
 		http_end(transfer, HTTP_END_ERROR, CURLE_OUT_OF_MEMORY);
@@ -296,6 +307,7 @@ void http_hand_over(struct http_transfer *transfer)
 	}
 	transfer->is_in_multi = true;
 	http_drive(client, CURL_SOCKET_TIMEOUT, 0);
+	http_note_work(transfer, begun);
 }
 
 void http_secured(struct http_transfer *transfer)

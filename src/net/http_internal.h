@@ -136,6 +136,7 @@ void http_end(struct http_transfer *transfer, enum http_end end, CURLcode code);
 void http_deliver(struct http_client *client);
 int http_end_soon(struct http_transfer *transfer, CURLcode code, int os_errno); /* 0 or ERR_NOMEM */
 void http_connected(struct http_transfer *transfer);
+void http_note_work(struct http_transfer *transfer, struct mono begun);
 void http_hand_over(struct http_transfer *transfer); /* the connected socket to curl; drives */
 void http_secured(struct http_transfer *transfer);
 

@@ -172,9 +172,13 @@ static void on_ready(void *user, int events)
 {
 	struct http_socket *watched = user;
 	struct http_client *client = watched->client;
+	struct http_transfer *transfer = watched->transfer; /* ended or not, it lives until http_deliver */
+	struct mono begun = mono_now();
 
 	http_drive(client, watched->fd,
 		(events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+	if (transfer)
+		http_note_work(transfer, begun);
 	http_deliver(client);
 }
 

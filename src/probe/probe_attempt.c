@@ -83,6 +83,8 @@ static void keep_reply(struct probe_attempt *attempt, const struct http_reply *r
 				attempt->record.tcp_retransmits : 0);
 	attempt->http_version = reply->http_version;
 	attempt->body_bytes = reply->received_bytes;
+	if (reply->work_us > attempt->work_us)
+		attempt->work_us = reply->work_us;
 	if (reply->has_certificate &&
 	    (attempt->certificate_days == CERTIFICATE_DAYS_NONE ||
 	     reply->certificate_days < attempt->certificate_days))

@@ -65,6 +65,7 @@ struct probe_attempt {
 	int http_version;
 	int32_t certificate_days;
 	int64_t body_bytes;
+	int64_t work_us;              /* longest stretch of our own computing in one of its exchanges */
 	char detail[RESULT_DETAIL_SIZE];
 
 	struct http_transfer *transfer; /* NULL: none running */

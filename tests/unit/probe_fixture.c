@@ -199,7 +199,7 @@ void probe_fixture_reply_to(struct http_transfer *transfer, int status, const ch
 	struct mono at = mono_now();
 	const struct http_header_line header = { "Location", location };
 	struct http_reply reply = { .end = HTTP_END_DONE, .stage = HTTP_STAGE_DONE, .status = status,
-		.http_version = 11, .start = at, .body = "", .tcp_rtt_us = 20, .tcp_retransmits = 1,
+		.http_version = 11, .start = at, .body = "", .work_us = probe_fixture.work_us, .tcp_rtt_us = 20, .tcp_retransmits = 1,
 		.headers = &header, .header_count = location ? 1 : 0 };
 
 	assert_true(transfer->is_open);

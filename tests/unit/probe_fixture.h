@@ -50,6 +50,7 @@ struct probe_fixture {
 	struct target *target;
 	struct probe *probe;
 	unsigned rotation;
+	int64_t work_us; /* what each complete exchange says of its own work */
 	bool refuses_questions;
 	bool refuses_transfers;
 	bool has_credentials;

@@ -240,6 +240,31 @@ static void a_timeout_while_the_loop_was_away_is_our_own_fault(void **state)
 	assert_true(probe_fixture.result.marks & RESULT_MARK_LAGGED);
 }
 
+static void busy_then_reply(void *user)
+{
+	(void)user;
+	work_for(20 * US_PER_MS);
+	probe_fixture_reply(200, NULL);
+}
+
+static void a_run_is_lagged_by_the_work_of_others_only(void **state)
+{
+	struct loop_timer timer = { 0 };
+
+	(void)state;
+	for (int is_own = 0; is_own < 2; is_own++) {
+		probe_fixture.has_result = false;
+		probe_fixture.work_us = is_own ? 10 * US_PER_S : 0;
+		probe_fixture_start("http://127.0.0.1/");
+		assert_int_equal(loop_timer_start(probe_fixture.loop, &timer, mono_now(), busy_then_reply, NULL), 0);
+		probe_fixture_turn();
+		assert_int_equal(probe_fixture.result.outcome, OUTCOME_OK);
+		assert_int_equal(probe_fixture.result.marks, is_own ? 0 : RESULT_MARK_LAGGED);
+		if (!is_own)
+			result_done(&probe_fixture.result);
+	}
+}
+
 static void a_run_can_be_cancelled_at_every_stage(void **state)
 {
 	(void)state;
@@ -352,6 +377,7 @@ int main(void)
 		CASE(no_memory_for_a_transfer_is_a_local_fault),
 		CASE(no_memory_for_a_question_starts_nothing),
 		CASE(a_timeout_while_the_loop_was_away_is_our_own_fault),
+		CASE(a_run_is_lagged_by_the_work_of_others_only),
 		CASE(a_run_can_be_cancelled_at_every_stage),
 		CASE(all_addresses_make_one_result_the_worst),
 		CASE(all_addresses_may_be_denied_at_once),
