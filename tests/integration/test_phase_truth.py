@@ -4,8 +4,9 @@
 Truth is what the servers stamped (CLOCK_MONOTONIC, kernel stamps where there are any), not the delay
 they were asked for: a busy machine makes a delay longer, and both sides see that. A phase may differ
 from it by max(1 ms, 2 %). What a scheduler adds between one side's stamp and the other's is no error
-of the probe and only ever adds; so each phase is judged by the best of three runs. That the phases
-sum to the total is exact, in every run.
+of the probe, and it differs from run to run where an error of the probe does not; so each phase is
+judged by its best run of up to ten, and the first good one of each suffices. That the phases sum to
+the total is exact, in every run.
 """
 
 import datetime
@@ -17,7 +18,7 @@ import pytest
 import http_origin
 import probe_command
 
-RUNS = 3
+RUNS = 10
 FLOOR_US = 1000
 SHARE = 0.02
 DNS, CONNECT, TLS, FIRST_BYTE, TRANSFER = probe_command.PHASES
@@ -37,6 +38,12 @@ class Errors:
         error = abs(measured_us - truth_us) / allowed_us
         if error < self.best.get(phase, (float("inf"),))[0]:
             self.best[phase] = (error, measured_us, truth_us)
+
+    def runs(self, phases):
+        """Turns, until every one of these phases has had a good run; check() says whether it had."""
+        for turn in range(RUNS):
+            if turn == 0 or any(self.best.get(phase, (2,))[0] > 1 for phase in phases):
+                yield turn
 
     def check(self):
         wrong = {phase: found for phase, found in self.best.items() if found[0] > 1}
@@ -66,8 +73,9 @@ def test_every_phase_tells_the_truth(world, scheme, delays):
     world.dns.set(name, {"A": {"addresses": ["127.0.0.1"], "delay_ms": delays["dns"]}})
     port = world.origin.https_port if scheme == "https" else world.origin.http_port
     settings = world.settings(f"{scheme}://{name}:{port}/", expect_body="late")
+    expected = {phase for phase in probe_command.PHASES if scheme == "https" or phase != TLS}
     errors = Errors()
-    for _ in range(RUNS):
+    for _ in errors.runs(expected):
         world.origin.reset()
         _, phases = healthy(world.command.probe(settings))
         record = world.origin.finished()[-1]
@@ -79,7 +87,7 @@ def test_every_phase_tells_the_truth(world, scheme, delays):
             errors.add(TLS, phases[TLS], record["tls_done_us"] - record["accepted_us"])
         errors.add(FIRST_BYTE, phases[FIRST_BYTE], request["first_response_byte_us"] - opened_us)
         errors.add(TRANSFER, phases[TRANSFER], request["last_response_byte_us"] - request["first_response_byte_us"])
-    assert set(errors.best) == {phase for phase in probe_command.PHASES if scheme == "https" or phase != TLS}
+    assert set(errors.best) == expected
     errors.check()
 
 
@@ -87,7 +95,7 @@ def test_a_body_that_drips_is_transfer(world):
     route = {"body_bytes": 40, "drip": {"bytes": 10, "every_ms": 40}}
     world.origin.set_script({"routes": {"/": route}})
     errors = Errors()
-    for _ in range(RUNS):
+    for _ in errors.runs([TRANSFER]):
         world.origin.reset()
         _, phases = healthy(world.command.probe({"url": f"http://127.0.0.1:{world.origin.http_port}/"}))
         request = world.origin.finished()[-1]["requests"][0]
@@ -120,7 +128,7 @@ def test_a_late_syn_ack_is_connect(command, full):
     conf = command.conf({"it": {"url": f"http://127.0.0.1:{full.http_port}/", "timeout": "5s",
                                 "connect_timeout": "4s"}})
     errors = Errors()
-    for _ in range(RUNS):
+    for _ in errors.runs([CONNECT]):
         full.reset()
         full.saturate()
         timer = threading.Timer(0.4, full.release)
@@ -142,7 +150,7 @@ def test_loading_a_bundle_is_no_part_of_a_neighbours_run(world, certificates):
     secure = world.https("bundle") | {"tls_ca": bundle}
     conf = world.command.conf({"one": plain, "secure": secure, "two": plain})
     best_us = float("inf")
-    for _ in range(RUNS):
+    for _ in range(3):
         answer = world.command.once(conf=conf)
         assert answer.code == 0, answer
         results = {result["probe"]: result for result in answer.results}
