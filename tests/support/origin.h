@@ -13,7 +13,7 @@
 #include "lattice-probe/parse.h"
 #include "lattice-probe/units.h"
 
-#define ORIGIN_REQUEST_MAX (128 * 1024)
+#define ORIGIN_REQUEST_MAX (2 * 1024 * 1024)
 
 struct origin;
 

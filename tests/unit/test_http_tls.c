@@ -212,16 +212,21 @@ static void an_address_in_the_url_must_be_in_the_certificate(void **state)
 	assert_string_equal(judge(exchange), "tls_name");
 }
 
+/* One port all along: a session is only ever resumed with the server that it was made with. */
 static void each_connection_shows_its_certificate(void **state)
 {
 	struct exchange *exchange = *state;
 	SSL_CTX *context = authority_server(&trusted, &good);
+	struct origin *origin = origin_start(AF_INET, context, origin_answer, OK_EMPTY);
 
+	exchange_prepare(exchange, SERVICE, origin_address(origin));
+	trust_ours(&exchange->request);
 	for (int i = 0; i < 3; i++) {
-		exchange_scripted(exchange, context, SERVICE, origin_answer, OK_EMPTY, trust_ours);
+		exchange_run(exchange);
 		assert_string_equal(judge(exchange), "ok");
 		assert_true(exchange->reply.has_certificate);
 	}
+	origin_free(origin);
 	assert_int_equal(SSL_CTX_sess_hits(context), 0);
 	SSL_CTX_free(context);
 }
@@ -248,6 +253,28 @@ static void trust_a_missing_file(struct http_request *request)
 static void trust_a_file_without_certificates(struct http_request *request)
 {
 	request->tls_ca = "/proc/self/status";
+}
+
+static char pipe_path[] = "/tmp/lattice-probe-pipe-XXXXXX";
+
+static void trust_a_pipe(struct http_request *request)
+{
+	request->tls_ca = pipe_path;
+}
+
+/* Opening it would wait for a writer. */
+static void a_ca_file_that_is_none_does_not_block(void **state)
+{
+	struct exchange *exchange = *state;
+	int fd = mkstemp(pipe_path);
+
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(unlink(pipe_path), 0);
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	exchange_with(exchange, &good, SERVICE, trust_a_pipe);
+	assert_string_equal(judge(exchange), "local_fault");
+	assert_int_equal(unlink(pipe_path), 0);
 }
 
 static void an_unusable_ca_file_is_this_hosts_fault(void **state)
@@ -527,6 +554,7 @@ int main(void)
 		TEST(each_connection_shows_its_certificate),
 		TEST(tls_1_2_is_spoken_too),
 		TEST(an_unusable_ca_file_is_this_hosts_fault),
+		TEST(a_ca_file_that_is_none_does_not_block),
 		TEST(a_new_ca_bundle_is_noticed),
 		TEST(a_refused_name_is_a_failed_handshake),
 		TEST(a_missing_client_certificate_is_a_failed_handshake),
