@@ -26,6 +26,8 @@ ANSWER, all keys optional:
   malformed WORD     the reply itself is false or broken: wrong_id wrong_question other_port
                      not_a_reply short header_only garbage pointer_loop bad_rdlength
                      count_lies (says more records than follow)
+The log has received_us (for UDP the kernel's own stamp) and answered_us (just before the reply leaves),
+both on CLOCK_MONOTONIC.
 Control port: GET /queries (counts, and the log with times), POST /script (replaces the script),
 POST /names (replaces single names), POST /reset (forgets counts, log, and turns of sequences).
 """
@@ -284,8 +286,8 @@ class DnsServer(service.Server):
                     connection, _ = each.accept()
                     threading.Thread(target=self._serve_tcp, args=(connection,), daemon=True).start()
                 else:
-                    packet, client = each.recvfrom(4096)
-                    self._take(packet, UdpPeer(each, client))
+                    packet, ancillary, _, client = each.recvmsg(4096, 256)
+                    self._take(packet, UdpPeer(each, client), service.received_us(ancillary))
 
     def _serve_tcp(self, connection):
         """RFC 7766: several questions on one connection, each behind its length."""
@@ -294,14 +296,13 @@ class DnsServer(service.Server):
         try:
             with connection, connection.makefile("rb") as stream:
                 while len(prefix := stream.read(2)) == 2:
-                    self._take(stream.read(struct.unpack(">H", prefix)[0]), peer)
+                    self._take(stream.read(struct.unpack(">H", prefix)[0]), peer, service.mono_us())
         except OSError:
             pass  # the client went away, or was silent too long
 
     # -- one question
 
-    def _take(self, packet, peer):
-        received_us = service.mono_us()
+    def _take(self, packet, peer, received_us):
         try:
             query = dns_wire.Query(packet)
         except (ValueError, IndexError, struct.error):
@@ -324,9 +325,8 @@ class DnsServer(service.Server):
     def _answer(self, query, answer, peer, entry):
         try:
             if forged := answer.get("forged_first"):
-                peer.send(false_reply(query, answer, forged, self.randomness), forged == "other_port")
-            entry["answered_us"] = service.mono_us()  # before it leaves: whoever has it can see this
-            peer.reply(query, answer, self.randomness)
+                peer.send({}, false_reply(query, answer, forged, self.randomness), forged == "other_port")
+            peer.reply(entry, query, answer, self.randomness)
         except OSError:
             pass  # the client went away
 
@@ -340,26 +340,29 @@ class UdpPeer:
         self.client = service.format_address(client)
         self.server = service.format_address(sock.getsockname())
 
-    def send(self, packet, from_other_port=False):
+    def send(self, entry, packet, from_other_port=False):
+        """Stamps the entry before the packet leaves: whoever has the packet can see the stamp."""
         if not from_other_port:
+            entry["answered_us"] = service.mono_us()
             self.sock.sendto(packet, self.sockaddr)
             return
         with socket.socket(self.sock.family, socket.SOCK_DGRAM) as stranger:
             stranger.bind((self.sock.getsockname()[0], 0))
+            entry["answered_us"] = service.mono_us()
             stranger.sendto(packet, self.sockaddr)
 
-    def reply(self, query, answer, randomness):
+    def reply(self, entry, query, answer, randomness):
         kind = answer.get("malformed")
         if kind is not None:
-            self.send(false_reply(query, answer, kind, randomness), kind == "other_port")
+            self.send(entry, false_reply(query, answer, kind, randomness), kind == "other_port")
         elif answer.get("edns") == "formerr" and query.has_edns:
             query.has_edns = False
-            self.send(dns_wire.message(query, dns_wire.flags(query, RCODES["FORMERR"])))
+            self.send(entry, dns_wire.message(query, dns_wire.flags(query, RCODES["FORMERR"])))
         elif answer.get("truncate"):
-            self.send(truncated_reply(query, answer))
+            self.send(entry, truncated_reply(query, answer))
         else:
             packet = whole_reply(query, answer)
-            self.send(packet if len(packet) <= query.udp_bytes else truncated_reply(query, answer))
+            self.send(entry, packet if len(packet) <= query.udp_bytes else truncated_reply(query, answer))
 
 
 class TcpPeer:
@@ -370,10 +373,11 @@ class TcpPeer:
         self.client = service.format_address(connection.getpeername())
         self.server = service.format_address(connection.getsockname())
 
-    def send(self, packet, _=False):
+    def send(self, entry, packet, _=False):
+        entry["answered_us"] = service.mono_us()
         self.connection.sendall(struct.pack(">H", len(packet)) + packet)
 
-    def reply(self, query, answer, randomness):
+    def reply(self, entry, query, answer, randomness):
         how = answer.get("tcp")
         kind = answer.get("malformed")
         if how == "close":
@@ -382,7 +386,7 @@ class TcpPeer:
             packet = whole_reply(query, answer)
             self.connection.sendall(struct.pack(">H", len(packet)) + packet[:len(packet) // 2])
         elif how != "silent":
-            self.send(false_reply(query, answer, kind, randomness) if kind else whole_reply(query, answer))
+            self.send(entry, false_reply(query, answer, kind, randomness) if kind else whole_reply(query, answer))
 
 
 def open_pair(address):
@@ -393,6 +397,7 @@ def open_pair(address):
         udp = socket.socket(tcp.family, socket.SOCK_DGRAM)
         if udp.family == socket.AF_INET6:
             udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        udp.setsockopt(socket.SOL_SOCKET, service.SO_TIMESTAMPNS, 1)
         try:
             udp.bind((host, tcp.getsockname()[1]))
             return tcp, udp

@@ -60,7 +60,6 @@ HELLO_ANSWERS = {
     "close": b"", "reset": b"", "garbage": b"\x16\x03\x03\xff\xff" + bytes(range(64)),
     "alert": b"\x15\x03\x03\x00\x02\x02\x28",  # fatal, handshake_failure
     "plain": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"}
-SO_TIMESTAMPNS = 35
 CONNECTION_KEYS = frozenset(("tls_delay_ms", "tls", "certificate", "request_delay_ms", "fault"))
 CONNECTION_TLS = (None, "silent", "close", "reset", "garbage", "alert", "plain")
 ROUTE_KEYS = frozenset((
@@ -157,7 +156,7 @@ class Origin(service.Server):
     def start(self):
         for address, is_tls in self.wanted:
             listener = service.listen_tcp(address, self.backlog)
-            listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # accepted sockets inherit it
+            listener.setsockopt(socket.SOL_SOCKET, service.SO_TIMESTAMPNS, 1)  # accepted sockets inherit it
             self.listeners.append(listener)
             self.listening.append(service.format_address(listener.getsockname()))
             thread = threading.Thread(target=self._accept, args=(listener, is_tls), daemon=True)
@@ -326,10 +325,7 @@ class Connection:
     def _wait_for_bytes(self):
         """Waits for the client's first bytes without taking them; notes the kernel's receive time."""
         first, ancillary, _, _ = self.sock.recvmsg(1, 256, socket.MSG_PEEK)
-        for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                seconds, nanoseconds = struct.unpack("ll", data[:16])
-                self.record["arrived_wall_us"] = seconds * 1_000_000 + nanoseconds // 1000
+        self.record["arrived_wall_us"] = service.kernel_stamp_us(ancillary)
         if not first:
             raise Ended("client closed before its first byte")
 

@@ -16,11 +16,13 @@ import json
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTROL_BODY_MAX = 8 * 1024 * 1024
+SO_TIMESTAMPNS = 35  # not in Python's socket module
 
 
 def parse_address(text):
@@ -66,6 +68,21 @@ def listen_tcp(address, backlog=512):
 def mono_us():
     """The clock of every record: CLOCK_MONOTONIC, the same for all processes of this machine."""
     return time.monotonic_ns() // 1000
+
+
+def kernel_stamp_us(ancillary):
+    """When the kernel received it, on the wall clock, from what recvmsg() gave; None without a stamp."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = struct.unpack("ll", data[:16])
+            return seconds * 1_000_000 + nanoseconds // 1000
+    return None
+
+
+def received_us(ancillary):
+    """The same on CLOCK_MONOTONIC; without a stamp, now."""
+    stamp = kernel_stamp_us(ancillary)
+    return mono_us() if stamp is None else mono_us() - (time.time_ns() // 1000 - stamp)
 
 
 def close_with_reset(connection):
