@@ -37,7 +37,9 @@ class CloudWatch:
         return answer
 
     def metrics(self, namespace):
-        return self.call("ListMetrics", {"Namespace": namespace})["Metrics"]
+        """Each series once: moto names one again for every datum it took, which CloudWatch does not."""
+        found = self.call("ListMetrics", {"Namespace": namespace})["Metrics"]
+        return list({json.dumps(metric, sort_keys=True): metric for metric in found}.values())
 
     def datapoints(self, metric, start, end, period_s):
         return self.call("GetMetricStatistics", {**metric, "StartTime": start, "EndTime": end, "Period": period_s,
