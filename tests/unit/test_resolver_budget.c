@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #include "lattice-probe/result.h"
 #include "resolver_setting.h"
@@ -135,6 +137,56 @@ static void without_budget_nothing_is_sent_again(void **state)
 	assert_int_equal(dns_fixture_datagrams(setting->first), 1);
 }
 
+/* ---- many at once --------------------------------------------------------------------------- */
+
+#define OPEN_MAX 1024 /* questions under way at a time; further ones wait */
+#define MANY (OPEN_MAX + 6)
+
+static void more_questions_than_may_be_open_wait_for_the_others(void **state)
+{
+	static struct asked asked[MANY];
+	struct setting *setting = *state;
+	struct rlimit saved, wide;
+	char name[32];
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
+	wide = (struct rlimit){ saved.rlim_cur > 2000 ? saved.rlim_cur : 2000, saved.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &wide), 0);
+	dns_fixture_rule(setting->first)->fault = DNS_FIXTURE_DROP;
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof name, "name-%d.example", i);
+		ask_with(setting, &asked[i], name, DNS_TYPE_A, US_PER_S, 1);
+		assert_int_equal(asked[i].started, i < OPEN_MAX);
+	}
+	for (int i = 0; i < MANY; i++) {
+		wait_for(setting, &asked[i]);
+		assert_int_equal(asked[i].answer.outcome, OUTCOME_DNS_TIMEOUT);
+		assert_int_equal(asked[i].started, 1);
+		assert_int_equal(asked[i].answer.wait_us > 0, i >= OPEN_MAX);
+	}
+	assert_int_equal(counters(setting).datagrams, MANY);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
+}
+
+static void a_full_queue_fails_at_once_as_our_own_fault(void **state)
+{
+	static struct asked asked[4096 + 2];
+	struct setting *setting = *state;
+	char name[32];
+
+	set_budget(setting, 1);
+	for (int i = 0; i < 4096 + 2; i++) {
+		(void)snprintf(name, sizeof name, "name-%d.example", i);
+		ask(setting, &asked[i], name);
+	}
+	wait_for(setting, &asked[4096 + 1]);
+	assert_int_equal(asked[4096 + 1].answer.outcome, OUTCOME_LOCAL_FAULT);
+	assert_non_null(strstr(asked[4096 + 1].answer.detail, "too many questions wait"));
+	for (int i = 0; i < 4096 + 1; i++)
+		if (!asked[i].done)
+			resolver_cancel(asked[i].query);
+}
+
 /* ---- cancelling ----------------------------------------------------------------------------- */
 
 static void a_question_can_be_cancelled_at_every_stage(void **state)
@@ -206,6 +258,8 @@ int main(void)
 		CASE(an_answer_without_ttl_is_never_used_again),
 		CASE(a_failure_since_then_forbids_using_an_answer_again),
 		CASE(without_budget_nothing_is_sent_again),
+		CASE(more_questions_than_may_be_open_wait_for_the_others),
+		CASE(a_full_queue_fails_at_once_as_our_own_fault),
 		CASE(a_question_can_be_cancelled_at_every_stage),
 		CASE(a_question_can_be_cancelled_when_it_is_told_to_start),
 	};
