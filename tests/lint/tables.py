@@ -38,6 +38,9 @@ HEADER_ROOMS = {
     "verdict.h": "probe",
 }
 
+# Folders that the tarball takes as they are.
+WHOLE_FOLDERS = {"tests/fuzz/corpus"}
+
 # Rooms whose sources wait for a lower room before they can be built.
 NOT_BUILT_YET = {"src/agent": "waits for aws"}
 

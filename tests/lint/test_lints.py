@@ -22,6 +22,7 @@ def tree(tmp_path):
     copy.mkdir()
     for name in ("include", "src", "tests", "packaging", "conf"):
         shutil.copytree(ROOT / name, copy / name, ignore=BUILT)
+    shutil.copy(ROOT / "Makefile.am", copy)
     subprocess.run(["chmod", "-R", "u+w", str(copy)], check=True)
     (tmp_path / "build").mkdir()
     return copy
@@ -58,7 +59,7 @@ def compile_into_build(tree):
     return command
 
 
-@pytest.mark.parametrize("name", ["rooms", "headers", "banned", "form", "words"])
+@pytest.mark.parametrize("name", ["rooms", "headers", "banned", "form", "listed", "words"])
 def test_the_copy_passes_before_anything_is_planted(name, tree):
     status, output = lint(name, tree)
     assert status == 0, output
@@ -96,6 +97,8 @@ PLANTED = {
                               '#include "lattice-probe/err.h"', "alphabetical"),
     "a function too long": ("form", "src/base/buf.c", "int planted(void)\n{\n" + "\t;\n" * 60 + "\treturn 0;\n}\n",
                             "#include <string.h>", "planted has 63 lines"),
+    "a file in no list": ("listed", "src/base/planted.h", SOURCE, None, "in no list"),
+    "a test in no list": ("listed", "tests/unit/test_planted.c", SOURCE, None, "in no list"),
     "a note to oneself": ("words", "src/base/buf.c", "/* TO" "DO: later */\n", "#include <string.h>", "a note to oneself"),
     "half a merge": ("words", "src/base/buf.c", "=" * 7 + "\n", "#include <string.h>", "left by a merge"),
     "a folder of one machine": ("words", "conf/lattice-probe.conf", "# see /ho" "me/someone/x\n", "#", "a folder of one machine"),
