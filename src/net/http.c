@@ -207,7 +207,7 @@ static void transfer_free(struct http_transfer *transfer)
 	disconnect(transfer);
 	move_to(transfer, NULL);
 	buf_done(&transfer->response.header_text);
-	buf_done(&transfer->response.body);
+	buf_done_secret(&transfer->response.body);
 	free(transfer->lines);
 	free(transfer);
 }
