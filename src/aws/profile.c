@@ -148,6 +148,19 @@ static bool is_section(const struct reader *reader, const char *section)
 	return strcmp(section, reader->name) == 0;
 }
 
+static char *copy_value(struct reader *reader)
+{
+	char *copy = malloc(reader->value_bytes + 1);
+
+	if (!copy) {
+		reader->err = ERR_NOMEM;
+		return NULL;
+	}
+	memcpy(copy, reader->value, reader->value_bytes);
+	copy[reader->value_bytes] = '\0';
+	return copy;
+}
+
 static int on_line(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = user;
@@ -163,9 +176,9 @@ static int on_line(void *user, const char *section, const char *name, const char
 	if (key == PROFILE_KEY_COUNT)
 		return 1;
 	wipe_free(profile->values[key]);
-	profile->values[key] = reader->value_bytes > 0 ? strndup(reader->value, reader->value_bytes) : NULL;
-	if (reader->value_bytes > 0 && !profile->values[key])
-		reader->err = ERR_NOMEM;
+	profile->values[key] = NULL;
+	if (reader->value_bytes > 0 && !memchr(reader->value, '\0', reader->value_bytes))
+		profile->values[key] = copy_value(reader);
 	return 1;
 }
 
