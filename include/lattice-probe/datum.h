@@ -60,4 +60,7 @@ void datum_free(struct datum *datum); /* NULL is fine */
 /* The number of samples in it: the sum of its counts. */
 double datum_sample_count(const struct datum *datum);
 
+/* The memory it takes, its dimensions apart. */
+size_t datum_bytes(const struct datum *datum);
+
 #endif

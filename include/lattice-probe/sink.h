@@ -28,7 +28,7 @@ struct loop;
 struct sink;
 
 enum sink_drop {
-	SINK_DROP_QUEUE_FULL, /* the oldest, when there are queue_max_datums */
+	SINK_DROP_QUEUE_FULL, /* the oldest, beyond queue_max_datums or queue_max_bytes */
 	SINK_DROP_INVALID,    /* breaks a rule of CloudWatch, or CloudWatch said so */
 	SINK_DROP_TOO_OLD,    /* older than two weeks */
 	SINK_DROP_SHUTDOWN,   /* left at the deadline of a flush, or at sink_free */
@@ -46,6 +46,7 @@ struct sink_counters { /* in samples: sums of Counts */
 	uint64_t requests;
 	uint64_t datums_delivered;
 	uint64_t datums_waiting;
+	uint64_t bytes_waiting; /* of memory */
 };
 
 struct sink_cloudwatch_options {
@@ -53,6 +54,7 @@ struct sink_cloudwatch_options {
 	const char *region;       /* copied */
 	const char *namespace_;   /* copied */
 	size_t queue_max_datums;  /* bound of all that waits, the request in flight included */
+	size_t queue_max_bytes;   /* the same in memory; 0: 64 MiB */
 	int64_t spread_us;        /* publish moment: this long after the first datum of a batch arrives */
 	uint64_t random_seed;     /* for jitter */
 	/* Told of each drop but SHUTDOWN's; may call back into aggregate, not into the sink. May be NULL. */

@@ -253,7 +253,8 @@ static void emit_for_agent(const struct aggregate *aggregate, struct window_emit
 			window_emit_value(emitter, id, aggregate->options.agent_sets[i], value);
 }
 
-static void emit_counters(const struct aggregate *aggregate, const struct period *period,
+/* A count whose datum finds no memory is told with the next period instead. */
+static void emit_counters(struct aggregate *aggregate, const struct period *period,
 	struct window_emitter *emitter)
 {
 	static const enum metric_id ids[AGGREGATE_COUNTER_COUNT] = {
@@ -263,9 +264,15 @@ static void emit_counters(const struct aggregate *aggregate, const struct period
 		[AGGREGATE_SAMPLES_DROPPED] = METRIC_ID_SAMPLES_DROPPED,
 	};
 
-	for (size_t i = 0; i < AGGREGATE_COUNTER_COUNT; i++)
+	for (size_t i = 0; i < AGGREGATE_COUNTER_COUNT; i++) {
+		uint64_t lost = emitter->lost;
+
 		if (period->counters[i] > 0)
 			emit_for_agent(aggregate, emitter, ids[i], (int64_t)period->counters[i]);
+		if (emitter->lost > lost)
+			aggregate->unplaced[i] += period->counters[i];
+		emitter->lost = lost;
+	}
 }
 
 static void close_period(struct aggregate *aggregate, struct period **link)

@@ -135,3 +135,9 @@ double datum_sample_count(const struct datum *datum)
 		samples += datum->counts[i];
 	return samples;
 }
+
+size_t datum_bytes(const struct datum *datum)
+{
+	/* Two blocks, each with what malloc keeps beside it. */
+	return sizeof *datum + 2 * datum->value_count * sizeof *datum->values + 2 * sizeof(void *);
+}

@@ -24,6 +24,8 @@
 #include "lattice-probe/err.h"
 #include "lattice-probe/log.h"
 
+#define QUEUE_MAX_BYTES (64 * 1024 * 1024)
+
 void cloudwatch_set_timer(struct cloudwatch *cloudwatch, struct loop_timer *timer, struct mono due,
 	void (*callback)(void *user))
 {
@@ -63,7 +65,13 @@ static void drop_everything(struct cloudwatch *cloudwatch)
 	cloudwatch_report_dropped(SINK_DROP_SHUTDOWN, samples);
 }
 
-/* Makes room for one more by dropping the oldest. What is in flight, or in parts, is spared; false:
+static bool is_full(const struct cloudwatch *cloudwatch)
+{
+	return cloudwatch->sink.counters.datums_waiting > cloudwatch->queue_max_datums ||
+	       cloudwatch->sink.counters.bytes_waiting > cloudwatch->queue_max_bytes;
+}
+
+/* Makes room by dropping the oldest. What is in flight, or in parts, is spared; false:
  * there is nothing else. */
 static bool drop_oldest(struct cloudwatch *cloudwatch)
 {
@@ -101,10 +109,11 @@ static void put(struct sink *sink, struct datum *datum)
 		sink_drop(sink, SINK_DROP_SHUTDOWN, datum);
 		return;
 	}
-	if (sink->counters.datums_waiting > cloudwatch->queue_max && !drop_oldest(cloudwatch)) {
-		sink_drop(sink, SINK_DROP_QUEUE_FULL, datum);
-		return;
-	}
+	while (is_full(cloudwatch))
+		if (!drop_oldest(cloudwatch)) {
+			sink_drop(sink, SINK_DROP_QUEUE_FULL, datum);
+			return;
+		}
 	cloudwatch_queue_push(&cloudwatch->arrived, datum);
 	if (!loop_timer_is_running(&cloudwatch->publish_timer))
 		cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer,
@@ -176,7 +185,8 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 	cloudwatch->sink = (struct sink){ .kind = &kind, .dropped = options->dropped, .user = options->user };
 	cloudwatch->loop = loop;
 	cloudwatch->carrier = *carrier;
-	cloudwatch->queue_max = options->queue_max_datums;
+	cloudwatch->queue_max_datums = options->queue_max_datums;
+	cloudwatch->queue_max_bytes = options->queue_max_bytes ? options->queue_max_bytes : QUEUE_MAX_BYTES;
 	cloudwatch->spread_us = options->spread_us;
 	cloudwatch->random = options->random_seed;
 	cloudwatch->backfill_interval_us = or_default(options->backfill_interval_us, 10 * US_PER_S);

@@ -30,6 +30,7 @@ void sink_put(struct sink *sink, struct datum *datum)
 	sink->counters.taken += samples;
 	sink->counters.waiting += samples;
 	sink->counters.datums_waiting++;
+	sink->counters.bytes_waiting += datum_bytes(datum);
 	sink->kind->put(sink, datum);
 }
 
@@ -43,13 +44,22 @@ void sink_read_counters(const struct sink *sink, struct sink_counters *ret_count
 	*ret_counters = sink->counters;
 }
 
-void sink_deliver(struct sink *sink, struct datum *datum)
+/* Takes the datum out of what waits; its samples. */
+static double leave(struct sink *sink, const struct datum *datum)
 {
 	double samples = datum_sample_count(datum);
 
 	sink->counters.waiting -= samples;
-	sink->counters.delivered += samples;
 	sink->counters.datums_waiting--;
+	sink->counters.bytes_waiting -= datum_bytes(datum);
+	return samples;
+}
+
+void sink_deliver(struct sink *sink, struct datum *datum)
+{
+	double samples = leave(sink, datum);
+
+	sink->counters.delivered += samples;
 	sink->counters.datums_delivered++;
 	datum_free(datum);
 }
@@ -57,11 +67,9 @@ void sink_deliver(struct sink *sink, struct datum *datum)
 /* SHUTDOWN is not told: nobody is left who could publish it. */
 void sink_drop(struct sink *sink, enum sink_drop cause, struct datum *datum)
 {
-	double samples = datum_sample_count(datum);
+	double samples = leave(sink, datum);
 
-	sink->counters.waiting -= samples;
 	sink->counters.dropped[cause] += samples;
-	sink->counters.datums_waiting--;
 	datum_free(datum);
 	if (sink->dropped && cause != SINK_DROP_SHUTDOWN)
 		sink->dropped(sink->user, cause, samples);

@@ -114,7 +114,8 @@ struct cloudwatch {
 	struct loop *loop;
 	struct sink_carrier carrier;
 	char *namespace_;
-	size_t queue_max;
+	size_t queue_max_datums;
+	size_t queue_max_bytes;
 	int64_t spread_us;
 	int64_t backfill_interval_us;
 	struct cloudwatch_pace pace;

@@ -107,6 +107,7 @@ static void a_datum_holds_its_dimensions(void **state)
 	datum->counts[1] = 4;
 	assert_true(datum->values[0] == 0 && datum->values[1] == 0);
 	assert_true(datum_sample_count(datum) == 7);
+	assert_true(datum_bytes(datum) >= sizeof *datum + 4 * sizeof(double));
 	dimension_set_drop(set);
 	assert_int_equal(datum->dimensions->references, 1);
 	datum_free(datum);

@@ -495,6 +495,23 @@ static void the_oldest_is_dropped_when_the_queue_is_full(void **state)
 	bench_free(bench);
 }
 
+static void memory_is_bounded_too(void **state)
+{
+	struct sink_cloudwatch_options options = bench_options();
+	struct bench *bench;
+
+	(void)state;
+	options.queue_max_bytes = 100000;
+	bench = bench_with(options);
+	bench->is_silent = true;
+	for (int i = 0; i < 1000; i++)
+		sink_put(bench->sink, datum_new("Latency", DATUM_UNIT_MILLISECONDS, bench->set,
+					      (struct wall){ wall_now().us }, 60, DATUM_VALUES_MAX));
+	assert_in_range(counters_of(bench).bytes_waiting, 90000, 100000);
+	assert_in_range(counters_of(bench).datums_waiting, 35, 41);
+	bench_free(bench);
+}
+
 static void with_all_in_flight_the_newest_is_dropped(void **state)
 {
 	struct sink_cloudwatch_options options = bench_options();
@@ -537,6 +554,7 @@ int main(void)
 		cmocka_unit_test(a_batch_that_never_goes_lets_the_backlog_pass),
 		cmocka_unit_test(after_an_outage_new_data_goes_first_then_the_oldest),
 		cmocka_unit_test(the_oldest_is_dropped_when_the_queue_is_full),
+		cmocka_unit_test(memory_is_bounded_too),
 		cmocka_unit_test(with_all_in_flight_the_newest_is_dropped),
 	};
 
