@@ -99,7 +99,8 @@ def test_a_body_that_drips_is_transfer(world):
         world.origin.reset()
         _, phases = healthy(world.command.probe({"url": f"http://127.0.0.1:{world.origin.http_port}/"}))
         request = world.origin.finished()[-1]["requests"][0]
-        assert phases[TRANSFER] >= 120_000
+        # Three waits, less what a busy host may be late in seeing the first byte.
+        assert phases[TRANSFER] >= 110_000
         errors.add(TRANSFER, phases[TRANSFER], request["last_response_byte_us"] - request["first_response_byte_us"])
     errors.check()
 
