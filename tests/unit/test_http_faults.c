@@ -283,6 +283,27 @@ static void silence_ends_at_the_deadline(void **state)
 	assert_int_equal(exchange->reply.status, 0);
 }
 
+static void answer_late(struct origin_connection *connection)
+{
+	if (!origin_read_request(connection))
+		return;
+	origin_pause(connection, 2 * SHORT_US / US_PER_MS);
+	origin_write_text(connection, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+static void shorten_connect(struct http_request *request)
+{
+	request->connect_timeout_us = SHORT_US;
+}
+
+static void the_connect_timeout_ends_with_its_phase(void **state)
+{
+	struct exchange *exchange = *state;
+
+	exchange_with(exchange, "http://service.example/", answer_late, NULL, shorten_connect);
+	expect(exchange, HTTP_END_DONE, HTTP_STAGE_DONE, OUTCOME_OK);
+}
+
 static void say_and_wait(struct origin_connection *connection)
 {
 	if (origin_read_request(connection))
@@ -570,6 +591,7 @@ int main(void)
 		TEST(a_plain_server_fails_the_handshake),
 		TEST(a_close_in_the_handshake_is_a_failed_handshake),
 		TEST(silence_ends_at_the_deadline),
+		TEST(the_connect_timeout_ends_with_its_phase),
 		TEST(a_stalled_body_ends_at_the_deadline),
 		TEST(a_provisional_response_is_no_response),
 		TEST(a_drip_never_extends_the_deadline),

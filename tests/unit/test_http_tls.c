@@ -400,6 +400,32 @@ static void http2_is_agreed_on_in_the_handshake(void **state)
 	SSL_CTX_free(context);
 }
 
+#define SHORT_MS 60
+
+static void answer_late(struct origin_connection *connection)
+{
+	if (!origin_read_request(connection))
+		return;
+	origin_pause(connection, 2 * SHORT_MS);
+	origin_write_text(connection, OK_EMPTY);
+}
+
+static void shorten_phases(struct http_request *request)
+{
+	request->tls_ca = trusted.path;
+	request->connect_timeout_us = request->tls_timeout_us = SHORT_MS * US_PER_MS;
+}
+
+static void the_limits_of_phases_end_with_them(void **state)
+{
+	struct exchange *exchange = *state;
+	SSL_CTX *context = authority_server(&trusted, &good);
+
+	exchange_scripted(exchange, context, SERVICE, answer_late, NULL, shorten_phases);
+	assert_string_equal(judge(exchange), "ok");
+	SSL_CTX_free(context);
+}
+
 /* ---- faults inside ------------------------------------------------------------------------ */
 
 static void say_half_and_vanish(struct origin_connection *connection)
@@ -559,6 +585,7 @@ int main(void)
 		TEST(a_refused_name_is_a_failed_handshake),
 		TEST(a_missing_client_certificate_is_a_failed_handshake),
 		TEST(http2_is_agreed_on_in_the_handshake),
+		TEST(the_limits_of_phases_end_with_them),
 		TEST(a_cut_off_body_is_a_reset),
 		TEST(broken_chunks_are_not_http),
 		TEST(an_empty_reply_is_a_reset),
