@@ -13,7 +13,11 @@
 
 #include <cmocka.h>
 
+#include "lattice-probe/phases.h"
+#include "lattice-probe/result.h"
+#include "lattice-probe/target.h"
 #include "lattice-probe/units.h"
+#include "lattice-probe/verdict.h"
 
 #define LIMIT_US (20 * US_PER_S) /* far beyond what a sound test takes */
 
@@ -129,4 +133,48 @@ void exchange_run(struct exchange *exchange)
 	assert_false(exchange->is_done);
 	loop_run_until(exchange->loop, &exchange->is_done);
 	assert_int_equal(exchange->calls, 1);
+}
+
+void exchange_scripted(struct exchange *exchange, SSL_CTX *context, const char *url, origin_script script,
+	const void *data, void (*change)(struct http_request *request))
+{
+	struct origin *origin = origin_start(AF_INET, context, script, data);
+
+	exchange_prepare(exchange, url, origin_address(origin));
+	if (change)
+		change(&exchange->request);
+	exchange_run(exchange);
+	origin_free(origin);
+}
+
+enum outcome exchange_judge(const struct exchange *exchange)
+{
+	struct target *target = target_new();
+	char detail[RESULT_DETAIL_SIZE] = "";
+	enum outcome outcome;
+
+	assert_non_null(target);
+	outcome = verdict_of_reply(target, &exchange->reply, detail, sizeof detail);
+	if (outcome != OUTCOME_OK)
+		assert_string_not_equal(detail, "");
+	target_drop(target);
+	return outcome;
+}
+
+void exchange_expect(const struct exchange *exchange, enum http_end end, enum http_stage stage,
+	enum outcome outcome)
+{
+	const struct http_reply *reply = &exchange->reply;
+	int64_t phase_us[PHASE_COUNT] = { 0 };
+	int64_t failed_us;
+
+	if (reply->end != end || reply->stage != stage)
+		fail_msg("end %d stage %d code %d errno %d: %s", (int)reply->end, (int)reply->stage,
+			reply->curl_code, reply->os_errno, reply->detail);
+	if (exchange_judge(exchange) != outcome)
+		fail_msg("%s, not %s: code %d errno %d: %s", outcome_name(exchange_judge(exchange)),
+			outcome_name(outcome), reply->curl_code, reply->os_errno, reply->detail);
+	phases_of_reply(reply, phase_us, &failed_us);
+	if (end != HTTP_END_DONE)
+		assert_int_equal(phases_sum(phase_us) + failed_us, mono_since(reply->finished, reply->start));
 }

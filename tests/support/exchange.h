@@ -8,6 +8,9 @@
 
 #include "lattice-probe/http.h"
 #include "lattice-probe/loop.h"
+#include "lattice-probe/outcome.h"
+
+#include "origin.h"
 
 struct exchange {
 	size_t descriptors;          /* open before; as many must be open after */
@@ -29,6 +32,18 @@ void exchange_prepare(struct exchange *exchange, const char *url, union address 
 
 /* Starts and runs the loop until the end. */
 void exchange_run(struct exchange *exchange);
+
+/* The same with a server that runs that script, over TLS when there is a context; `change` (may be
+ * NULL) alters the request before it is sent. */
+void exchange_scripted(struct exchange *exchange, SSL_CTX *context, const char *url, origin_script script,
+	const void *data, void (*change)(struct http_request *request));
+
+/* The outcome for a target that expects nothing but a 2xx. */
+enum outcome exchange_judge(const struct exchange *exchange);
+
+/* Fails the test unless the transfer ended like that, and the phases sum. */
+void exchange_expect(const struct exchange *exchange, enum http_end end, enum http_stage stage,
+	enum outcome outcome);
 
 /* The `finished` callback; user is the exchange. */
 void exchange_finished(void *user, const struct http_reply *reply);

@@ -15,8 +15,6 @@
 #include <openssl/x509_vfy.h>
 
 #include "lattice-probe/outcome.h"
-#include "lattice-probe/result.h"
-#include "lattice-probe/verdict.h"
 
 #include "../support/authority.h"
 #include "../support/exchange.h"
@@ -41,14 +39,7 @@ static const struct authority_leaf all_wrong = { "DNS:other.example", -30 * AUTH
 
 static const char *judge(const struct exchange *exchange)
 {
-	struct target *target = target_new();
-	char detail[RESULT_DETAIL_SIZE] = "";
-	enum outcome outcome;
-
-	assert_non_null(target);
-	outcome = verdict_of_reply(target, &exchange->reply, detail, sizeof detail);
-	target_drop(target);
-	return outcome_name(outcome);
+	return outcome_name(exchange_judge(exchange));
 }
 
 static void trust_ours(struct http_request *request)
@@ -64,18 +55,6 @@ static void trust_foreign(struct http_request *request)
 static void trust_anybody(struct http_request *request)
 {
 	request->tls_verify = false;
-}
-
-static void exchange_scripted(struct exchange *exchange, SSL_CTX *context, const char *url,
-	origin_script script, const void *data, void (*change)(struct http_request *request))
-{
-	struct origin *origin = origin_start(AF_INET, context, script, data);
-
-	exchange_prepare(exchange, url, origin_address(origin));
-	if (change)
-		change(&exchange->request);
-	exchange_run(exchange);
-	origin_free(origin);
 }
 
 /* One exchange with a server that has such a certificate. */
