@@ -159,13 +159,11 @@ static double questions(const struct target *target)
 	return target->ip == TARGET_IP_V4 || target->ip == TARGET_IP_V6 ? 1 : 2;
 }
 
-void conf_cost_estimate(const struct conf *conf, struct conf_cost *ret_cost)
+/* All probes in one set: their sum, and the largest. */
+static void count_targets(const struct conf *conf, struct series *ret_total, struct series *ret_largest)
 {
-	struct conf_cost cost = { 0 };
 	struct series total = { 0 };
 	struct series largest = { 0 };
-	size_t agents = (size_t)conf->expected_agents;
-	double datums = 0;
 
 	for (size_t i = 0; i < conf->target_count; i++) {
 		struct series series = count_target(conf, conf->targets[i]);
@@ -175,24 +173,44 @@ void conf_cost_estimate(const struct conf *conf, struct conf_cost *ret_cost)
 		total.datums += series.datums;
 		if (series.steady + series.sparse > largest.steady + largest.sparse)
 			largest = series;
-		cost.dns_datagrams_per_s +=
-			questions(conf->targets[i]) * US_PER_S / (double)conf->targets[i]->interval_us;
 	}
+	*ret_total = total;
+	*ret_largest = largest;
+}
+
+static void count_metrics(const struct conf *conf, struct conf_cost *cost)
+{
+	size_t agents = (size_t)conf->expected_agents;
+	struct series total;
+	struct series largest;
+	double datums = 0;
+
+	count_targets(conf, &total, &largest);
 	for (size_t i = 0; i < conf->dimension_set_count; i++) {
 		const struct conf_dimension_set *set = &conf->dimension_sets[i];
 		struct series series = count_set(&total, &largest, set);
 
-		cost.service_metrics += series.steady;
-		cost.sparse_metrics += series.sparse;
-		cost.fleet_metrics += series.steady * (is_of_one_agent(set) ? agents : 1);
+		cost->service_metrics += series.steady;
+		cost->sparse_metrics += series.sparse;
+		cost->fleet_metrics += series.steady * (is_of_one_agent(set) ? agents : 1);
 		datums += series.datums;
 	}
-	cost.agent_metrics = count_agent_metrics(conf, 1);
-	cost.sparse_metrics += cost.agent_metrics * (count_agent_scope() - 1);
-	cost.fleet_metrics += count_agent_metrics(conf, agents);
-	cost.requests_per_month = requests_per_month(conf, datums);
+	cost->agent_metrics = count_agent_metrics(conf, 1);
+	cost->sparse_metrics += cost->agent_metrics * (count_agent_scope() - 1);
+	cost->fleet_metrics += count_agent_metrics(conf, agents);
+	cost->requests_per_month = requests_per_month(conf, datums);
+}
+
+void conf_cost_estimate(const struct conf *conf, struct conf_cost *ret_cost)
+{
+	struct conf_cost cost = { 0 };
+
+	count_metrics(conf, &cost);
 	cost.metric_dollars = price(cost.service_metrics + cost.agent_metrics);
 	cost.request_dollars = cost.requests_per_month * REQUEST_DOLLARS;
-	cost.fleet_dollars = price(cost.fleet_metrics) + (double)agents * cost.request_dollars;
+	cost.fleet_dollars = price(cost.fleet_metrics) + conf->expected_agents * cost.request_dollars;
+	for (size_t i = 0; i < conf->target_count; i++)
+		cost.dns_datagrams_per_s +=
+			questions(conf->targets[i]) * US_PER_S / (double)conf->targets[i]->interval_us;
 	*ret_cost = cost;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,30 @@
 
 #define CHUNK_BYTES 16384
 
-/* *ret_why from a format; %m in it is the error of the last call. */
-#define EXPLAIN(ret_why, ...) (asprintf(ret_why, __VA_ARGS__) < 0 ? ERR_NOMEM : ERR_IO)
+/* Always an error; %m in the format is that of the last call. */
+static int explain(char **ret_why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int explain(char **ret_why, const char *format, ...)
+{
+	va_list arguments;
+	char *why;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&why, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return ERR_NOMEM;
+	*ret_why = why;
+	return ERR_IO;
+}
 
 static int judge_kind(const struct stat *status, bool may_be_pipe, char **ret_why)
 {
 	if (S_ISDIR(status->st_mode))
-		return EXPLAIN(ret_why, "is a directory");
+		return explain(ret_why, "is a directory");
 	if (!S_ISREG(status->st_mode) && !may_be_pipe)
-		return EXPLAIN(ret_why, "is no regular file");
+		return explain(ret_why, "is no regular file");
 	return 0;
 }
 
@@ -31,8 +47,8 @@ static int explain_append(int err, size_t max_bytes, char **ret_why)
 	if (err != ERR_LIMIT)
 		return err;
 	if (max_bytes >= 1024 * 1024)
-		return EXPLAIN(ret_why, "is larger than %zu MiB", max_bytes / (1024 * 1024));
-	return EXPLAIN(ret_why, "is larger than %zu KiB", max_bytes / 1024);
+		return explain(ret_why, "is larger than %zu MiB", max_bytes / (1024 * 1024));
+	return explain(ret_why, "is larger than %zu KiB", max_bytes / 1024);
 }
 
 static int read_all(int fd, size_t max_bytes, struct buf *content, char **ret_why)
@@ -46,7 +62,7 @@ static int read_all(int fd, size_t max_bytes, struct buf *content, char **ret_wh
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			err = EXPLAIN(ret_why, "cannot be read: %m");
+			err = explain(ret_why, "cannot be read: %m");
 		if (got <= 0)
 			break;
 		err = explain_append(buf_append(content, chunk, (size_t)got), max_bytes, ret_why);
@@ -64,13 +80,13 @@ static int open_file(const char *path, bool may_be_pipe, int *ret_fd, char **ret
 	int fd;
 
 	if (stat(path, &status) != 0)
-		return EXPLAIN(ret_why, "cannot be opened: %m");
+		return explain(ret_why, "cannot be opened: %m");
 	err = judge_kind(&status, may_be_pipe, ret_why);
 	if (err)
 		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_be_pipe ? 0 : O_NONBLOCK));
 	if (fd < 0)
-		return EXPLAIN(ret_why, "cannot be opened: %m");
+		return explain(ret_why, "cannot be opened: %m");
 	*ret_fd = fd;
 	return 0;
 }
@@ -80,14 +96,14 @@ int conf_file_read(const char *path, size_t max_bytes, bool may_be_pipe, struct 
 {
 	struct conf_file file = { 0 };
 	struct stat status;
-	int fd;
+	int fd = -1;
 	int err = open_file(path, may_be_pipe, &fd, ret_why);
 
 	if (err)
 		return err;
 	buf_init(&file.content, max_bytes);
 	if (fstat(fd, &status) != 0)
-		err = EXPLAIN(ret_why, "cannot be read: %m");
+		err = explain(ret_why, "cannot be read: %m");
 	if (!err)
 		err = judge_kind(&status, may_be_pipe, ret_why);
 	if (!err)
@@ -136,7 +152,7 @@ static int list(DIR *stream, const char *directory, char ***paths, size_t *count
 	while (!err && (entry = readdir(stream))) {
 		if (!is_conf_name(entry->d_name))
 			continue;
-		err = *count == CONF_FILES_MAX ? EXPLAIN(ret_why, "holds more than %d files", CONF_FILES_MAX) :
+		err = *count == CONF_FILES_MAX ? explain(ret_why, "holds more than %d files", CONF_FILES_MAX) :
 			add_path(directory, entry->d_name, paths, count);
 	}
 	return err;
@@ -150,7 +166,7 @@ int conf_file_list(const char *directory, char ***ret_paths, size_t *ret_count, 
 	int err;
 
 	if (!stream && errno != ENOENT)
-		return EXPLAIN(ret_why, "cannot be opened: %m");
+		return explain(ret_why, "cannot be opened: %m");
 	err = stream ? list(stream, directory, &paths, &count, ret_why) : 0;
 	if (stream)
 		(void)closedir(stream);

@@ -147,6 +147,25 @@ static void take_comment(struct conf_lines *lines, bool is_indented)
 		      "write it as [#] or [;], a body go into body_file");
 }
 
+/* A line that is more than white space. */
+static void take_text(struct conf_lines *lines, const char *text, size_t bytes, bool is_indented)
+{
+	size_t kept = cut_comment(text, bytes);
+
+	if (*text == ';' || *text == '#') {
+		take_comment(lines, is_indented);
+		return;
+	}
+	lines->has_comment = kept < bytes;
+	kept = trim_end(text, kept);
+	if (is_indented)
+		take_indented(lines, text, kept);
+	else if (*text == '[')
+		take_header(lines, text, kept);
+	else
+		take_key(lines, text, kept);
+}
+
 /* Takes the next line; lines->rest is set when there is something to feed. False at the end. */
 static bool take_line(struct conf_lines *lines)
 {
@@ -171,24 +190,10 @@ static bool take_line(struct conf_lines *lines)
 	}
 	while (indent < bytes && is_blank(text[indent]))
 		indent++;
-	text += indent;
-	bytes -= indent;
-	if (bytes == 0) {
+	if (indent == bytes)
 		lines->indent = CONF_INDENT_REFUSED;
-		return true;
-	}
-	if (*text == ';' || *text == '#') {
-		take_comment(lines, indent > 0);
-		return true;
-	}
-	lines->has_comment = cut_comment(text, bytes) < bytes;
-	bytes = trim_end(text, cut_comment(text, bytes));
-	if (indent > 0)
-		take_indented(lines, text, bytes);
-	else if (*text == '[')
-		take_header(lines, text, bytes);
 	else
-		take_key(lines, text, bytes);
+		take_text(lines, text + indent, bytes - indent, indent > 0);
 	return true;
 }
 
