@@ -122,13 +122,18 @@ def test_words_in_comments_and_texts_are_not_calls(tree):
 
 def test_a_foreign_export_is_found(tree):
     command = compile_into_build(tree)
-    assert lint("exports", tree)[0] == 0
     source = tree / "src/base/buf.c"
     source.write_text("int buf_new_thing; int buf; int helper(void); int helper(void) { return buf; }\n")
     subprocess.run(command + [str(source), "-o", str(tree.parent / "build/src/base/buf.o")], check=True)
     status, output = lint("exports", tree)
     assert status == 1
     assert "exports helper" in output and "buf_new_thing" not in output
+
+
+def test_an_exception_that_nothing_needs_is_found(tree):
+    compile_into_build(tree)
+    status, output = lint("exports", tree)
+    assert status == 1 and "src/base/units.c:1: tables.py allows it to export mono_, but it does not" in output
 
 
 def test_a_source_that_nobody_builds_is_found(tree):
