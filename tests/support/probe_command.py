@@ -6,6 +6,7 @@ runs `once --json`, run() starts the daemon. The environment is the caller's wit
 what a test wants it passes as env.
 """
 
+import collections
 import json
 import os
 import pathlib
@@ -97,8 +98,10 @@ class Daemon:
         return pathlib.Path(self.stdout_path).read_text(encoding="utf-8")
 
     def datums(self):
-        """The datums of --dry-run printed so far, whole lines only."""
-        return [json.loads(line) for line in self.stdout.splitlines(True) if line.endswith("\n")]
+        """The datums of --dry-run printed so far, one a line in the shape of a PutMetricData of its own."""
+        calls = [json.loads(line) for line in self.stdout.splitlines(True) if line.endswith("\n")]
+        assert all(call["Namespace"] == "LatticeProbe" and len(call["MetricData"]) == 1 for call in calls), calls
+        return [call["MetricData"][0] for call in calls]
 
     def wait_for_line(self, text, timeout_s=TIMEOUT_S):
         """The first line that holds text."""
@@ -139,6 +142,15 @@ class Daemon:
         found = [line for line in self.lines if "event=stopped" in line]
         assert len(found) == 1, self.log
         return {key: int(value) for key, value in pairs(found[0]).items() if value.isdigit()}
+
+    def runs(self):
+        """What --verbose said of each run that has ended: {(outcome, is lagged): how many}."""
+        counted = collections.Counter()
+        for line in self.lines:
+            if "level=debug target=" in line and " outcome=" in line:
+                said = pairs(line)
+                counted[said["outcome"], said.get("mark") == "lagged"] += int(said.get("repeated", 1))
+        return counted
 
     def kill(self):
         if self.process.poll() is None:
