@@ -34,11 +34,12 @@ struct conf_key {
 	unsigned sections;         /* enum conf_section bits where it may stand */
 	enum conf_type type;
 	enum conf_join join;
-	const char *unit;          /* for people: "duration", "bytes", "datagrams/s", ""; */
+	const char *unit;          /* for people: "duration", "bytes", "datagrams/s"; NULL: none */
 	const char *default_text;  /* as one would write it; "" for none */
 	int64_t min;
 	int64_t max;
-	const char *choices;       /* "none|sigv4" for CONF_TYPE_CHOICE; else what is allowed, in words */
+	const char *choices;       /* "none|sigv4" for CONF_TYPE_CHOICE; else what is allowed, in words;
+	                              NULL where min and max say it */
 	const char *help;          /* one sentence */
 
 	/* Where the value goes: offset and size of a field of struct target for a key that may stand in

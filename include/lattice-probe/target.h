@@ -39,7 +39,7 @@ struct target_status_range {
 struct target_header {
 	char *name;
 	char *value;
-	bool is_secret; /* from header_file: never printed */
+	bool is_secret; /* from header_file, or Authorization and its like: never printed */
 };
 
 /* A compiled expectation on text: a substring, or a PCRE2 pattern run with a match limit. */

@@ -292,7 +292,16 @@ int url_parse(const char *text, struct url *ret_url, const char **ret_why)
 	return 0;
 }
 
-/* curl 8 would percent-encode control characters here, where 7.88 refused them. */
+/* Whether the reference is absolute (RFC 3986 section 4.3): letters, digits, + . - and a colon. */
+static bool has_scheme(const char *text)
+{
+	size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.-");
+
+	return length > 0 && strchr("+.-0123456789", text[0]) == NULL && text[length] == ':';
+}
+
+/* Spaces and raw UTF-8 pass: servers send them in Location, and like every client we encode them.
+ * Control characters do not: curl 8 would encode them, where 7.88 refused. */
 static const char *judge_location(const char *location)
 {
 	if (strnlen(location, URL_TEXT_MAX + 1) > URL_TEXT_MAX)
@@ -300,6 +309,9 @@ static const char *judge_location(const char *location)
 	for (const char *c = location; *c; c++)
 		if (is_control((unsigned char)*c))
 			return judge_character((unsigned char)*c);
+	if (has_scheme(location) && strncasecmp(location, "https://", 8) != 0 &&
+	    strncasecmp(location, "http://", 7) != 0)
+		return "a URL begins with https:// or http://";
 	return NULL;
 }
 
@@ -316,7 +328,6 @@ int url_resolve(const struct url *base, const char *location, struct url *ret_ur
 	handle = curl_url();
 	if (!handle)
 		return ERR_NOMEM;
-	/* Servers send spaces and raw UTF-8 in Location; like every client we encode them. */
 	code = curl_url_set(handle, CURLUPART_URL, base->text, 0);
 	if (code == CURLUE_OK)
 		code = curl_url_set(handle, CURLUPART_URL, location, CURLU_URLENCODE);

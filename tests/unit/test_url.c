@@ -199,6 +199,8 @@ static void a_location_is_resolved_against_its_base(void **state)
 		{ "/with space", "https://h:8443/with%20space" },
 		{ "ftp://other/x", NULL },
 		{ "javascript:alert(1)", NULL },
+		{ "https:/x", NULL },
+		{ "HTTPS://Other/caf\xc3\xa9", "https://other/caf%c3%a9" },
 		{ "http://user:pw@other/", NULL },
 		{ "/a\r\nSet-Cookie: x", NULL },
 		{ "http:///", NULL },
