@@ -148,37 +148,36 @@ static bool is_section(const struct reader *reader, const char *section)
 	return strcmp(section, reader->name) == 0;
 }
 
-static char *copy_value(struct reader *reader)
+/* The value of the line at hand; "" and what holds a NUL count as not set. */
+static void set_value(struct reader *reader, char **value)
 {
-	char *copy = malloc(reader->value_bytes + 1);
+	struct buf copy;
 
-	if (!copy) {
+	wipe_free(*value);
+	*value = NULL;
+	if (reader->value_bytes == 0 || memchr(reader->value, '\0', reader->value_bytes))
+		return;
+	buf_init(&copy, FILE_MAX_BYTES);
+	(void)buf_append(&copy, reader->value, reader->value_bytes);
+	*value = buf_take(&copy);
+	if (!*value)
 		reader->err = ERR_NOMEM;
-		return NULL;
-	}
-	memcpy(copy, reader->value, reader->value_bytes);
-	copy[reader->value_bytes] = '\0';
-	return copy;
+	buf_done_secret(&copy);
 }
 
 static int on_line(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = user;
-	struct profile *profile = reader->profile;
 	size_t key = 0;
 
 	(void)value; /* a dot */
 	if (!is_section(reader, section))
 		return 1;
-	profile->is_found = true;
+	reader->profile->is_found = true;
 	while (key < PROFILE_KEY_COUNT && strcasecmp(name, key_names[key]) != 0)
 		key++;
-	if (key == PROFILE_KEY_COUNT)
-		return 1;
-	wipe_free(profile->values[key]);
-	profile->values[key] = NULL;
-	if (reader->value_bytes > 0 && !memchr(reader->value, '\0', reader->value_bytes))
-		profile->values[key] = copy_value(reader);
+	if (key < PROFILE_KEY_COUNT)
+		set_value(reader, &reader->profile->values[key]);
 	return 1;
 }
 

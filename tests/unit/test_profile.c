@@ -170,8 +170,8 @@ static void nested_settings_are_none_of_ours(void **state)
 static void keys_behind_a_broken_header_do_not_land_in_the_section_before(void **state)
 {
 	static const char *const headers[] = { "[other", "[profile other", "[",
-		"[profile a-name-so-long-that-no-line-of-ours-can-hold-it-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]" };
+		("[profile a-name-so-long-that-no-line-of-ours-can-hold-it-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
