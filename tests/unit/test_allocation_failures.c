@@ -37,6 +37,7 @@
 #include "lattice-probe/url.h"
 
 #define ALLOCATIONS_MAX 20000
+#define PATIENCE_US (30 * US_PER_S) /* of transfers: no attempt may fail because the machine is busy */
 
 enum report { REPORTED, SURVIVED }; /* SURVIVED: it may go on without, as with a cache that stays empty */
 
@@ -430,8 +431,8 @@ static void transfer(struct loop *loop, struct http_client *client, const char *
 	const char *why = NULL;
 	struct url url;
 	struct http_request request = { .url = &url, .address = address, .method = "POST", .headers = headers,
-		.header_count = 1, .body = "body", .body_bytes = 4, .tls_verify = true, .connect_timeout_us = US_PER_S,
-		.tls_timeout_us = US_PER_S, .deadline = mono_add(mono_now(), 2 * US_PER_S), .max_body_bytes = 1000,
+		.header_count = 1, .body = "body", .body_bytes = 4, .tls_verify = true, .connect_timeout_us = PATIENCE_US,
+		.tls_timeout_us = PATIENCE_US, .deadline = mono_add(mono_now(), PATIENCE_US), .max_body_bytes = 1000,
 		.keep_body = true };
 
 	if (url_parse(text, &url, &why) != 0)
