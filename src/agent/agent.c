@@ -262,7 +262,9 @@ int agent_run(struct conf *conf, const struct agent_options *options)
 		if (agent.is_running)
 			log_summary(&agent);
 	} else {
-		log_err("event=not_started why=\"%s\"", err_text(ERR_NOMEM));
+		const char *obstacle = http_client_obstacle();
+
+		log_err("event=not_started why=\"%s\"", obstacle ? obstacle : err_text(ERR_NOMEM));
 		agent.exit_code = 1;
 	}
 	stop_all(&agent);

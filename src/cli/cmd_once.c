@@ -19,6 +19,7 @@
 #include "lattice-probe/log.h"
 #include "lattice-probe/loop.h"
 #include "lattice-probe/probe.h"
+#include "lattice-probe/region.h"
 #include "lattice-probe/resolver.h"
 #include "lattice-probe/result_json.h"
 
@@ -33,14 +34,15 @@ struct once {
 	size_t open;
 	struct result *results;
 	bool is_done;
-	int credentials_err;
 
 	struct loop *loop;
 	struct resolver *resolver;
 	struct http_client *http;
-	struct aws_transport *transport; /* the last three only when a probe is signed */
+	struct aws_transport *transport; /* these five only when a probe is signed */
 	struct imds *imds;
 	struct credentials *credentials;
+	struct region_search *region_search;
+	char region[64];
 	struct probe_context context;
 };
 
@@ -189,6 +191,20 @@ static void on_credentials(void *user, int err, const char *why)
 	start_runs(once);
 }
 
+/* Without a region, too, each run says so: a Lattice host names its own. */
+static void on_region(void *user, int err, const char *region, const char *source)
+{
+	struct once *once = user;
+
+	(void)source;
+	once->region_search = NULL;
+	if (!err)
+		(void)snprintf(once->region, sizeof once->region, "%s", region);
+	if ((!err && credentials_set_region(once->credentials, region) != 0) ||
+	    credentials_wait(once->credentials, on_credentials, once) != 0)
+		start_runs(once);
+}
+
 static bool needs_signing(const struct once *once)
 {
 	for (size_t i = 0; i < once->count; i++)
@@ -199,7 +215,10 @@ static bool needs_signing(const struct once *once)
 
 static bool set_up_signing(struct once *once)
 {
-	const struct aws_transport_options options = { .ca_file = getenv("AWS_CA_BUNDLE") };
+	const struct conf *conf = once->conf;
+	const struct aws_transport_options options = { .ca_file = getenv("AWS_CA_BUNDLE"),
+		.proxy = strcmp(conf->proxy, "none") == 0 ? NULL : conf->proxy,
+		.resolver = &conf->defaults.resolver };
 
 	once->transport = aws_transport_new(once->loop, &options);
 	if (!once->transport)
@@ -208,8 +227,11 @@ static bool set_up_signing(struct once *once)
 	if (!once->imds)
 		return false;
 	once->credentials = credentials_new(once->loop, once->imds, once->transport);
+	if (!once->credentials)
+		return false;
 	once->context.credentials = once->credentials;
-	return once->credentials && credentials_wait(once->credentials, on_credentials, once) == 0;
+	once->region_search = region_find(once->loop, once->imds, conf->region, on_region, once);
+	return once->region_search != NULL;
 }
 
 /* Before the first run: loading a bundle would be measured as part of those that go beside it. */
@@ -223,7 +245,6 @@ static void load_trust(const struct once *once)
 static bool set_up(struct once *once)
 {
 	const struct resolver_options options = { .max_rate = once->conf->max_dns_rate };
-	const char *region = strcmp(once->conf->region, "auto") == 0 ? getenv("AWS_REGION") : once->conf->region;
 
 	once->loop = loop_new();
 	if (!once->loop)
@@ -233,7 +254,7 @@ static bool set_up(struct once *once)
 	if (!once->resolver || !once->http)
 		return false;
 	once->context = (struct probe_context){ .loop = once->loop, .resolver = once->resolver,
-		.http = once->http, .region = region ? region : "", .lag_limit_us = LAG_LIMIT_US };
+		.http = once->http, .region = once->region, .lag_limit_us = LAG_LIMIT_US };
 	load_trust(once);
 	if (needs_signing(once))
 		return set_up_signing(once);
@@ -243,6 +264,7 @@ static bool set_up(struct once *once)
 
 static void tear_down(struct once *once)
 {
+	region_cancel(once->region_search);
 	credentials_free(once->credentials);
 	imds_free(once->imds);
 	aws_transport_free(once->transport);
