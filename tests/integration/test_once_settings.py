@@ -499,6 +499,15 @@ def test_a_lattice_host_is_signed_for_its_own_region(world):
 
 
 @shows("auth")
+def test_the_region_comes_from_where_the_daemon_finds_it(world, tmp_path):
+    profile = tmp_path / "aws-config"
+    profile.write_text("[default]\nregion = eu-west-3\n")
+    profile.chmod(0o600)
+    verified(world, "profile", region="eu-west-3", cloudwatch={"region": "auto"},
+             env={"AWS_CONFIG_FILE": str(profile)})
+
+
+@shows("auth")
 def test_nothing_is_signed_unasked(world):
     ok(world, world.scripted("clear", {}, auth="none"), env=probe_command.STATIC_CREDENTIALS)
     assert header(last_request(world, "clear"), "authorization") == []
