@@ -90,7 +90,6 @@ struct http_response {
 	size_t header_bytes;      /* received, of all responses and trailers */
 	bool is_header_complete;  /* the empty line of the final response was seen */
 	bool is_too_large;
-	bool is_out_of_memory;
 	int status;               /* of the current header block; 1xx too */
 	int http_version;
 	struct buf body;
@@ -112,6 +111,7 @@ struct http_transfer {
 	struct curl_slist *headers;
 	struct curl_slist *connect_to;
 	char error[CURL_ERROR_SIZE];
+	bool is_out_of_memory;       /* whatever curl makes of it */
 
 	int fd;                      /* -1: none (any more) */
 	bool is_fd_ours;             /* curl has not taken it over */

@@ -75,7 +75,7 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 		end = HTTP_END_DONE;
 	else if (code == CURLE_OPERATION_TIMEDOUT)
 		end = HTTP_END_TIMEOUT;
-	if (response->is_out_of_memory) {
+	if (transfer->is_out_of_memory || strstr(transfer->error, "malloc failure")) { /* OpenSSL's words */
 		end = HTTP_END_ERROR;
 		code = CURLE_OUT_OF_MEMORY;
 	} else if (response->is_too_large || is_curls_limit(transfer, code)) {
@@ -124,7 +124,7 @@ void http_reply_settle(struct http_transfer *transfer, enum http_end end, CURLco
 	    curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK)
 		reply->os_errno = (int)os_errno;
 	if (http_response_finish(transfer) != 0)
-		transfer->response.is_out_of_memory = true;
+		transfer->is_out_of_memory = true;
 	withdraw_secured(transfer, code);
 	settle_end(transfer, end, code);
 	reply->stage = reply->end == HTTP_END_DONE ? HTTP_STAGE_DONE : stage_of(transfer);

@@ -112,11 +112,11 @@ static int take_line(struct http_response *response, const char *line, size_t le
 }
 
 /* What both callbacks come to. Returning another number than they were given ends the transfer;
- * http_end then finds the reason in `response`. */
-static bool is_acceptable(struct http_response *response, int err)
+ * http_reply then finds the reason in the transfer. */
+static bool is_acceptable(struct http_transfer *transfer, int err)
 {
-	response->is_too_large |= err == ERR_LIMIT;
-	response->is_out_of_memory |= err == ERR_NOMEM;
+	transfer->response.is_too_large |= err == ERR_LIMIT;
+	transfer->is_out_of_memory |= err == ERR_NOMEM;
 	return err == 0;
 }
 
@@ -139,7 +139,7 @@ size_t http_response_header(char *bytes, size_t size, size_t count, void *user)
 		err = take_line(response, bytes, length);
 	if (!err && !is_within_limits(response))
 		err = ERR_LIMIT;
-	return is_acceptable(response, err) ? length : 0;
+	return is_acceptable(transfer, err) ? length : 0;
 }
 
 /* How much of the body is worth keeping: a 403's beginning always, because only its text tells
@@ -170,7 +170,7 @@ size_t http_response_body(char *bytes, size_t size, size_t count, void *user)
 		err = ERR_LIMIT;
 	else if (kept < limit)
 		err = buf_append(&response->body, bytes, length < limit - kept ? length : limit - kept);
-	return is_acceptable(response, err) ? length : 0;
+	return is_acceptable(transfer, err) ? length : 0;
 }
 
 static int make_lines(struct http_transfer *transfer)

@@ -60,6 +60,17 @@ static int note_fault(int is_fine, X509_STORE_CTX *chain)
 	return 1;
 }
 
+/* Empties OpenSSL's queue of errors, of which curl would take the first for its reason. */
+static bool was_out_of_memory(void)
+{
+	bool is_found = false;
+	unsigned long code;
+
+	while ((code = ERR_get_error()) != 0)
+		is_found |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return is_found;
+}
+
 /* An expired certificate is said to be expired even when nobody trusts it: that is the fault that
  * its owner can see on the calendar. */
 static int verify_chain(X509_STORE_CTX *chain, struct http_transfer *transfer)
@@ -72,7 +83,8 @@ static int verify_chain(X509_STORE_CTX *chain, struct http_transfer *transfer)
 	fault = transfer->verify_expired ? transfer->verify_expired : transfer->verify_other;
 	transfer->reply.verify_result = fault;
 	X509_STORE_CTX_set_error(chain, (int)fault);
-	ERR_clear_error(); /* curl takes the first of the queue for the reason */
+	if (was_out_of_memory() || fault == X509_V_ERR_OUT_OF_MEM)
+		transfer->is_out_of_memory = true;
 	return fault == X509_V_OK;
 }
 

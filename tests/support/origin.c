@@ -24,7 +24,6 @@ struct origin {
 	int current;
 	bool is_stopping;
 	unsigned accepted;
-	struct mono stamped;
 	size_t request_length;
 	char request[ORIGIN_REQUEST_MAX + 1];
 };
@@ -158,12 +157,6 @@ unsigned origin_accepted(const struct origin *origin)
 	return origin->accepted;
 }
 
-struct mono origin_stamped(const struct origin *origin)
-{
-	assert(!origin->is_running);
-	return origin->stamped;
-}
-
 /* ---- for scripts -------------------------------------------------------------------------- */
 
 static long receive(struct origin_connection *connection, char *bytes, size_t size)
@@ -251,11 +244,6 @@ void origin_reset(struct origin_connection *connection)
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
 	(void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-}
-
-void origin_stamp(struct origin_connection *connection)
-{
-	connection->origin->stamped = mono_now();
 }
 
 void origin_answer(struct origin_connection *connection)

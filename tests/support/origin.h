@@ -11,7 +11,6 @@
 #include <openssl/ssl.h>
 
 #include "lattice-probe/parse.h"
-#include "lattice-probe/units.h"
 
 #define ORIGIN_REQUEST_MAX (2 * 1024 * 1024)
 
@@ -39,8 +38,6 @@ union address origin_address(const struct origin *origin);
 /* For the test, after origin_stop: what origin_read_request read last, and how many connections. */
 const char *origin_request(const struct origin *origin, size_t *ret_length);
 unsigned origin_accepted(const struct origin *origin);
-/* When origin_stamp was called last, per connection; for the test after origin_stop. */
-struct mono origin_stamped(const struct origin *origin);
 
 /* For scripts. origin_read_request reads to the empty line and as much body as Content-Length says. */
 bool origin_read_request(struct origin_connection *connection);
@@ -51,7 +48,6 @@ void origin_write_text(struct origin_connection *connection, const char *text);
 void origin_wait_for_close(struct origin_connection *connection);
 void origin_pause(struct origin_connection *connection, int milliseconds); /* or until the peer closes */
 void origin_reset(struct origin_connection *connection); /* RST instead of FIN */
-void origin_stamp(struct origin_connection *connection);
 
 /* Ready-made: data is the text of the whole answer, written after the request was read. */
 void origin_answer(struct origin_connection *connection);

@@ -367,34 +367,36 @@ static void a_proxy_gets_the_name_not_the_address(void **state)
 	origin_free(origin);
 }
 
-static void answer_slowly(struct origin_connection *connection)
+/* When the server wrote the first and the last byte; read after it has stopped. */
+static struct mono first_written;
+static struct mono last_written;
+
+static void answer_in_two_parts(struct origin_connection *connection)
 {
 	if (!origin_read_request(connection))
 		return;
-	origin_pause(connection, 30);
+	first_written = mono_now();
 	origin_write_text(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na");
-	origin_pause(connection, 30);
-	origin_stamp(connection);
+	origin_pause(connection, 20);
+	last_written = mono_now();
 	origin_write_text(connection, "b");
 }
 
-/* The server and we share a clock. */
+/* The server and we share a clock. That a mark is not early holds always; that it is not late can
+ * only be asked of a run in which nobody kept us from the processor. */
 static void marks_tell_when_the_server_did_it(void **state)
 {
 	struct exchange *exchange = *state;
 	const struct http_reply *reply = &exchange->reply;
-	struct origin *origin = origin_start(AF_INET, NULL, answer_slowly, NULL);
-	struct mono last_byte;
+	bool is_in_time = false;
 
-	exchange_prepare(exchange, "http://service.example/", origin_address(origin));
-	exchange_run(exchange);
-	origin_stop(origin);
-	last_byte = origin_stamped(origin);
-	assert_true(mono_since(reply->first_byte, reply->connected) >= 30 * US_PER_MS);
-	assert_true(mono_since(last_byte, reply->first_byte) > 0);
-	assert_true(mono_since(reply->finished, reply->first_byte) >= 28 * US_PER_MS);
-	assert_true(mono_since(reply->finished, last_byte) >= 0);
-	origin_free(origin);
+	for (int run = 0; run < 20 && !is_in_time; run++) {
+		exchange_scripted(exchange, NULL, "http://service.example/", answer_in_two_parts, NULL, NULL);
+		assert_true(reply->first_byte.us >= first_written.us);
+		assert_true(reply->finished.us >= last_written.us);
+		is_in_time = reply->first_byte.us < last_written.us;
+	}
+	assert_true(is_in_time);
 }
 
 static unsigned most_requests; /* on one connection; read after the server has stopped */

@@ -21,7 +21,7 @@
 #include "../support/exchange.h"
 #include "../support/origin.h"
 
-#define SHORT_US (60 * US_PER_MS)
+#define SHORT_US (150 * US_PER_MS)
 #define LONG_US (900 * US_PER_MS) /* a second later it would be curl's timeout that ended it */
 
 /* The short limit, less what passed before the clock was read, ended it. */
@@ -303,7 +303,7 @@ static void a_drip_never_extends_the_deadline(void **state)
 	exchange_scripted(exchange, NULL, "http://service.example/", drip, NULL, shorten_all);
 	exchange_expect(exchange, HTTP_END_TIMEOUT, HTTP_STAGE_TRANSFER, OUTCOME_HTTP_TIMEOUT);
 	assert_true(exchange->reply.received_bytes > 0);
-	assert_true(exchange->reply.received_bytes < 100);
+	assert_true(exchange->reply.received_bytes < 1000);
 }
 
 static void close_after_request(struct origin_connection *connection)
