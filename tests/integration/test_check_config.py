@@ -107,6 +107,19 @@ def test_without_a_probe_it_says_how_to_add_one(check_config):
     assert str(check_config.path) in done.stdout
 
 
+def test_it_says_when_every_probe_is_disabled(check_config):
+    done = check_config("[probe a]\nurl = http://h/\nenabled = no\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Every probe is disabled (enabled = no).\n")
+
+
+def test_of_very_many_mistakes_the_rest_is_counted(check_config):
+    done = check_config("[agent]\n" + "".join(f"nonsense{i} = 1\n" for i in range(1200)))
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert lines[1000:] == ["lattice-probe: 200 more are not shown", f"lattice-probe: {check_config.path}: 1200 mistakes"]
+
+
 def test_the_shipped_file_is_right(lattice_probe):
     done = subprocess.run([lattice_probe, "check-config", "-c", ROOT / "conf" / "lattice-probe.conf"],
                           capture_output=True, text=True, timeout=30, check=False)

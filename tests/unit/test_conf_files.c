@@ -40,7 +40,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	static const char *const names[] = { "conf.d/a.conf", "conf.d/b.conf", "conf.d/c.conf", "conf.d/.d.conf",
-		"conf.d/e.conf~", "conf.d/secret", "main.conf", "secret", "ca.pem", "fifo" };
+		"conf.d/e.conf~", "conf.d/f.conf", "conf.d/g.conf", "conf.d/secret", "main.conf", "secret", "ca.pem", "fifo" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -189,6 +189,25 @@ static void a_file_has_a_ceiling(void **state)
 	expect_mistakes("@/main.conf:0: is larger than 16 MiB\n");
 }
 
+/* Files of nothing but NULs, so that reading them costs no memory on disk. */
+static void all_files_together_have_a_ceiling(void **state)
+{
+	static const char *const names[] = { "conf.d/a.conf", "conf.d/b.conf", "conf.d/c.conf", "conf.d/f.conf",
+		"conf.d/g.conf" };
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("conf.d"), 0755), 0);
+	write_file("main.conf", "", 0644);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		write_file(names[i], "", 0644);
+		assert_int_equal(truncate(path_of(names[i]), 16 * 1024 * 1024), 0);
+	}
+#define LONG_LINE "the line is longer than 8192 bytes; continue a url or a body on an indented line, or use body_file\n"
+	expect_mistakes("@/conf.d/a.conf:1: " LONG_LINE "@/conf.d/b.conf:1: " LONG_LINE "@/conf.d/c.conf:1: " LONG_LINE
+			"@/conf.d/f.conf:1: " LONG_LINE
+			"@/conf.d/g.conf:0: with this file the configuration is larger than 64 MiB\n");
+}
+
 /* ---- secrets ------------------------------------------------------------------------------ */
 
 static void a_secret_comes_from_a_file_beside(void **state)
@@ -299,6 +318,7 @@ int main(void)
 		CASE(files_that_cannot_be_read_are_mistakes),
 		CASE(a_fifo_in_the_directory_holds_nobody_up),
 		CASE(a_file_has_a_ceiling),
+		CASE(all_files_together_have_a_ceiling),
 		CASE(a_secret_comes_from_a_file_beside),
 		CASE(a_body_comes_from_a_file_byte_for_byte),
 		CASE(a_secret_that_everyone_may_read_is_refused),

@@ -508,6 +508,9 @@ static void ceilings_are_said_when_they_are_reached(void **state)
 	(void)state;
 	expect_repeated("[agent]\nfleet = ", "x", 8192, "\n", 1,
 		"the line is longer than 8192 bytes; continue a url or a body on an indented line, or use body_file");
+	expect_repeated("[agent]\nfleet = ", "x", 256, "\n", 1,
+		"[agent] fleet: \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\" is too long; write 1 to 255 "
+		"printable ASCII characters");
 	expect_repeated(PROBE "method = PUT\nbody = x\n", " 0123456789012345678901234567890123456789@\n", 1600, "", 1,
 		"[probe a] body: the value is longer than 64 KiB; a long body goes into body_file");
 	expect_repeated(PROBE, "header.h@ = x\n", 256, "", 1, "[probe a] header.h255: the section has more than 256 keys");
