@@ -148,7 +148,7 @@ void expect(struct setting *setting, enum outcome outcome, bool has_reply, const
 	char name[32];
 
 	(void)snprintf(name, sizeof name, "expect-%d.example", number++);
-	ask_with(setting, &asked, name, DNS_TYPE_A, 200 * US_PER_MS, 1);
+	ask_with(setting, &asked, name, DNS_TYPE_A, 400 * US_PER_MS, 1);
 	wait_for(setting, &asked);
 	assert_string_equal(outcome_name(asked.answer.outcome), outcome_name(outcome));
 	assert_int_equal(asked.answer.has_reply, has_reply);

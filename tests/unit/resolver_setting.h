@@ -54,7 +54,7 @@ void on_answered(void *user, const struct resolver_answer *answer);
 void wait_for(struct setting *setting, struct asked *asked);
 void pause_for(struct setting *setting, int64_t duration_us);
 
-/* Asks with 200 ms and expects this to come of it, and `why` to be in the detail. */
+/* Asks with 400 ms and expects this to come of it, and `why` to be in the detail. */
 void expect(struct setting *setting, enum outcome outcome, bool has_reply, const char *why);
 
 struct resolver_counters counters(const struct setting *setting);

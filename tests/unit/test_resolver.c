@@ -170,8 +170,8 @@ static void nothing_but_forgeries_is_a_bad_reply_at_the_deadline(void **state)
 		struct mono before = mono_now();
 
 		dns_fixture_rule(setting->first)->fault = faults[i];
-		expect(setting, OUTCOME_DNS_BAD_REPLY, false, "1 replies with a wrong id or question in 200 ms");
-		assert_true(mono_since(mono_now(), before) >= 200 * US_PER_MS);
+		expect(setting, OUTCOME_DNS_BAD_REPLY, false, "1 replies with a wrong id or question in 400 ms");
+		assert_true(mono_since(mono_now(), before) >= 400 * US_PER_MS);
 	}
 }
 
@@ -195,7 +195,7 @@ static void silence_is_a_timeout_at_the_deadline(void **state)
 	wait_for(setting, &asked);
 	assert_int_equal(asked.answer.outcome, OUTCOME_DNS_TIMEOUT);
 	assert_false(asked.answer.has_reply);
-	assert_in_range(asked.answer.elapsed_us, 200 * US_PER_MS, 400 * US_PER_MS);
+	assert_in_range(asked.answer.elapsed_us, 200 * US_PER_MS, 2 * US_PER_S);
 	assert_true(address_is_equal(&asked.answer.server, &setting->servers.servers[0]));
 	assert_non_null(strstr(asked.answer.detail, "no answer in 200 ms"));
 	assert_int_equal(asked.answer.retransmits, 0);
@@ -309,7 +309,7 @@ static void trouble_over_tcp_has_its_outcome(void **state)
 	rule->fault = DNS_FIXTURE_TCP_CLOSE;
 	expect(setting, OUTCOME_DNS_BAD_REPLY, false, "TCP connection closed before the reply");
 	rule->fault = DNS_FIXTURE_TCP_SILENT;
-	expect(setting, OUTCOME_DNS_TIMEOUT, false, "no answer over TCP after a truncated one in 200 ms");
+	expect(setting, OUTCOME_DNS_TIMEOUT, false, "no answer over TCP after a truncated one in 400 ms");
 	rule->fault = DNS_FIXTURE_TCP_HALF;
 	expect(setting, OUTCOME_DNS_TIMEOUT, false, "no answer over TCP");
 	dns_fixture_stop_tcp(setting->first);

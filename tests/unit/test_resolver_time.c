@@ -30,7 +30,7 @@ static void a_slow_answer_counts_also_after_many_fast_ones(void **state)
 	ask(setting, &asked, "slow.example");
 	wait_for(setting, &asked);
 	assert_int_equal(asked.answer.outcome, OUTCOME_OK);
-	assert_in_range(asked.answer.elapsed_us, 1500 * US_PER_MS, 1900 * US_PER_MS);
+	assert_in_range(asked.answer.elapsed_us, 1500 * US_PER_MS, 2 * US_PER_S);
 	assert_int_equal(dns_fixture_datagrams(setting->first), 21);
 	assert_int_equal(counters(setting).datagrams, 21);
 }
@@ -62,11 +62,11 @@ static void a_question_is_sent_again_after_half_its_time(void **state)
 	struct asked asked;
 
 	dns_fixture_rule(setting->first)->drop_first = 1;
-	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, 400 * US_PER_MS, 2);
+	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, US_PER_S, 2);
 	wait_for(setting, &asked);
 	assert_int_equal(asked.answer.outcome, OUTCOME_OK);
 	assert_int_equal(asked.answer.retransmits, 1);
-	assert_in_range(asked.answer.elapsed_us, 200 * US_PER_MS, 390 * US_PER_MS);
+	assert_in_range(asked.answer.elapsed_us, 500 * US_PER_MS, US_PER_S);
 	assert_int_equal(dns_fixture_datagrams(setting->first), 2);
 	assert_int_equal(asked.started, 1);
 }
@@ -76,13 +76,13 @@ static void a_late_answer_to_the_first_datagram_counts(void **state)
 	struct setting *setting = *state;
 	struct asked asked;
 
-	/* Both datagrams are answered 300 ms after they came: the first answer at 300, the second at 500. */
-	dns_fixture_rule(setting->first)->delay_us = 300 * US_PER_MS;
-	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, 400 * US_PER_MS, 2);
+	/* Both datagrams are answered 700 ms after they came: the first answer at 700, the second at 1200. */
+	dns_fixture_rule(setting->first)->delay_us = 700 * US_PER_MS;
+	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, US_PER_S, 2);
 	wait_for(setting, &asked);
 	assert_int_equal(asked.answer.outcome, OUTCOME_OK);
 	assert_int_equal(asked.answer.retransmits, 1);
-	assert_in_range(asked.answer.elapsed_us, 300 * US_PER_MS, 390 * US_PER_MS);
+	assert_in_range(asked.answer.elapsed_us, 700 * US_PER_MS, US_PER_S);
 }
 
 static void an_answer_that_came_while_the_loop_was_busy_is_no_timeout(void **state)
@@ -122,12 +122,12 @@ static void a_silent_server_is_left_after_its_share_of_the_time(void **state)
 
 	use_second(setting);
 	dns_fixture_rule(setting->first)->fault = DNS_FIXTURE_DROP;
-	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, 400 * US_PER_MS, 1);
+	ask_with(setting, &asked, "checkout.example", DNS_TYPE_A, US_PER_S, 1);
 	wait_for(setting, &asked);
 	assert_int_equal(asked.answer.outcome, OUTCOME_OK);
 	assert_int_equal(asked.answer.marks, RESULT_MARK_FALLBACK);
 	assert_true(address_is_equal(&asked.answer.server, &setting->servers.servers[1]));
-	assert_in_range(asked.answer.elapsed_us, 200 * US_PER_MS, 390 * US_PER_MS);
+	assert_in_range(asked.answer.elapsed_us, 500 * US_PER_MS, US_PER_S);
 	assert_string_equal(asked.answer.detail, "");
 }
 
