@@ -341,6 +341,7 @@ static void note_timeout(struct resolver_exchange *exchange)
 static void on_ended(struct resolver_exchange *exchange, size_t index, const struct resolver_end *end)
 {
 	exchange->channels[index] = NULL;
+	exchange->is_new = false;
 	if (end->has_reply && end->received.us > exchange->server_end.us) {
 		note_timeout(exchange);
 	} else if (end->outcome == OUTCOME_OK || end->outcome == OUTCOME_DNS_NXDOMAIN ||
@@ -369,6 +370,7 @@ static void on_exchange_timer(void *user)
 
 	/* Taken back into the heap first, where its place is still free: see the top. */
 	move_timer(exchange, mono_add(mono_now(), US_PER_S));
+	exchange->is_new = false;
 	if (exchange->state == RESOLVER_DONE) {
 		resolver_query_hand_out(exchange);
 	} else if (exchange->state == RESOLVER_WAITING) {
@@ -426,6 +428,7 @@ struct resolver_exchange *resolver_exchange_new(struct resolver *resolver, const
 	}
 	LIST_INSERT_HEAD(bucket_of(resolver, key), exchange, bucket_link);
 	exchange->state = RESOLVER_ASKING;
+	exchange->is_new = true;
 	return exchange;
 }
 
@@ -493,9 +496,7 @@ static int wait_for_budget(struct resolver_exchange *exchange)
 int resolver_exchange_begin(struct resolver_exchange *exchange)
 {
 	struct resolver *resolver = exchange->resolver;
-	int err = 0;
 
-	exchange->is_new = true;
 	if (!dns_message_name_is_valid(exchange->key.name))
 		fail_at_once(exchange, OUTCOME_DNS_NXDOMAIN, "not a possible host name");
 	else if (exchange->key.server_count == 0)
@@ -503,7 +504,6 @@ int resolver_exchange_begin(struct resolver_exchange *exchange)
 	else if (resolver->waiting_count == 0 && may_send(resolver))
 		start(exchange);
 	else if (!reuse(exchange))
-		err = wait_for_budget(exchange);
-	exchange->is_new = false;
-	return err;
+		return wait_for_budget(exchange);
+	return 0;
 }

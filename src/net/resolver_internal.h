@@ -236,7 +236,7 @@ struct resolver_exchange {
 	struct resolver_queries queries;
 	unsigned holds;          /* callbacks are running over it: not to be freed */
 	bool has_waited;
-	bool is_new;             /* still inside resolver_ask: no answer may be handed out */
+	bool is_new;             /* perhaps still inside resolver_ask: no answer may be handed out */
 	struct mono share_until; /* equal queries may join until then; never: nothing has left yet */
 	struct loop_timer timer;
 
