@@ -28,7 +28,8 @@ def test_datums_of_services_and_of_the_agent(runner, world, gate):
     assert runner.samples("Success") == counters["run"]
     assert runner.total("Success", service("good")) == runner.samples("Success", service("good")) > 0
     assert runner.total("Success", service("bad")) == 0 < runner.samples("Success", service("bad"))
-    assert runner.samples("Latency", service("good")) == runner.samples("Success", service("good"))
+    # A run during which this machine was too busy to look is judged, but its times are not taken.
+    assert 0 < runner.samples("Latency", service("good")) <= runner.samples("Success", service("good"))
     assert runner.entries("Latency", service("bad")) == []
     assert runner.total("HealthFailures", service("bad")) == runner.samples("Success", service("bad"))
     assert {entry["metric"] for entry in gate.ledger() if entry["dimensions"] == service("good")} == METRICS_OF_A_GOOD_RUN
