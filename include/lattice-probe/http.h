@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http: one HTTP request on one fresh connection to one pinned address, by curl's multi interface
  * on the loop. Says what happened and when, in marks of our own; judges nothing. No proxy unless
- * asked, no resolver of curl's, no TLS session reuse, no connection reuse. Used by probes and by
- * the AWS calls alike. Owns the CA store and curl's handles. Returns; never logs. */
+ * asked, no resolver of curl's, no TLS session reuse, no connection reuse. Opens and connects its
+ * sockets itself (curl gets them connected), so that the connect has its own errno, time and limit.
+ * Used by probes and by the AWS calls alike. Owns the CA store and curl's handles. Returns; never
+ * logs. */
 #ifndef LATTICE_PROBE_HTTP_H
 #define LATTICE_PROBE_HTTP_H
 
