@@ -19,13 +19,14 @@ static bool print(struct json *json, const struct datum *datum)
 {
 	struct buf line;
 	bool is_printed;
+	int err;
 
 	buf_init(&line, CLOUDWATCH_BODY_MAX);
 	(void)cloudwatch_encode_begin(&line, json->namespace_);
-	(void)cloudwatch_encode_add(&line, datum, true);
+	err = cloudwatch_encode_add(&line, datum, true); /* leaves no trace in line when it fails */
 	(void)cloudwatch_encode_end(&line);
 	(void)buf_append_char(&line, '\n');
-	is_printed = !line.failed && fwrite(line.data, 1, line.length_bytes, json->stream) == line.length_bytes &&
+	is_printed = !err && !line.failed && fwrite(line.data, 1, line.length_bytes, json->stream) == line.length_bytes &&
 		     fflush(json->stream) == 0;
 	buf_done(&line);
 	return is_printed;

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alloc_fault.h"
 
-#include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,4 +190,30 @@ void alloc_fault_start(void)
 	if (ares_library_init_mem(ARES_LIB_INIT_ALL, library_malloc, free, library_realloc) != ARES_SUCCESS)
 		abort();
 	json_set_alloc_funcs(library_malloc, free);
+}
+
+/* ---- the sweep ----------------------------------------------------------------------------- */
+
+#define ALLOCATIONS_MAX 20000
+
+void alloc_fault_sweep(bool (*attempt)(void), unsigned whose, enum alloc_fault_report report, unsigned stride)
+{
+	uint64_t nth = 1;
+	enum alloc_fault fault;
+	bool had_all;
+
+	assert_true(attempt());
+	do {
+		assert_true(nth < ALLOCATIONS_MAX);
+		alloc_fault_arm(nth, whose);
+		had_all = attempt();
+		fault = alloc_fault_disarm();
+		if (had_all && fault == ALLOC_FAULT_OURS && report == ALLOC_FAULT_REPORTED)
+			fail_msg("allocation %u failed and nobody said so", (unsigned)nth);
+		if (!had_all && fault == ALLOC_FAULT_NONE)
+			fail_msg("attempt %u failed without a cause", (unsigned)nth);
+		nth += stride;
+	} while (fault != ALLOC_FAULT_NONE);
+	assert_true(had_all);
+	assert_true(nth > 1 + stride); /* else none of its allocations was seen, and nothing shown */
 }

@@ -26,4 +26,21 @@ void alloc_fault_arm(uint64_t nth, unsigned whose);
 /* No allocation fails any more; says whether one did, and whose it was. */
 enum alloc_fault alloc_fault_disarm(void);
 
+/* What an attempt must do when an allocation of ours failed it: report that, or it may go on without,
+ * as with a cache that stays empty. */
+enum alloc_fault_report { ALLOC_FAULT_REPORTED, ALLOC_FAULT_SURVIVED };
+
+/* Runs an attempt once without a fault, so that what libraries set up once and keep is there; then
+ * with its first allocation failing, its (1 + stride)th, …, until it makes fewer. An attempt returns
+ * true when it had all it wanted, and cleans up behind itself either way. Fails cmocka's test. */
+void alloc_fault_sweep(bool (*attempt)(void), unsigned whose, enum alloc_fault_report report, unsigned stride);
+
+/* The test NAME_survives, that sweeps NAME. */
+#define ALLOC_FAULT_TEST(name, whose, report)                  \
+	static void name##_survives(void **state)              \
+	{                                                      \
+		(void)state;                                   \
+		alloc_fault_sweep(name, whose, report, 1);     \
+	}
+
 #endif

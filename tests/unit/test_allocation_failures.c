@@ -36,46 +36,7 @@
 #include "lattice-probe/target.h"
 #include "lattice-probe/url.h"
 
-#define ALLOCATIONS_MAX 20000
 #define PATIENCE_US (30 * US_PER_S) /* of transfers: no attempt may fail because the machine is busy */
-
-enum report { REPORTED, SURVIVED }; /* SURVIVED: it may go on without, as with a cache that stays empty */
-
-/* Once without a fault, so that what libraries set up once and keep is there; then with the first,
- * the second, … allocation failing, until an attempt makes fewer. */
-static void sweep_each(bool (*attempt)(void), unsigned whose, enum report report, unsigned stride)
-{
-	uint64_t nth = 1;
-	enum alloc_fault fault;
-	bool had_all;
-
-	assert_true(attempt());
-	do {
-		assert_true(nth < ALLOCATIONS_MAX);
-		alloc_fault_arm(nth, whose);
-		had_all = attempt();
-		fault = alloc_fault_disarm();
-		if (had_all && fault == ALLOC_FAULT_OURS && report == REPORTED)
-			fail_msg("allocation %u failed and nobody said so", (unsigned)nth);
-		if (!had_all && fault == ALLOC_FAULT_NONE)
-			fail_msg("attempt %u failed without a cause", (unsigned)nth);
-		nth += stride;
-	} while (fault != ALLOC_FAULT_NONE);
-	assert_true(had_all);
-	assert_true(nth > 1 + stride); /* else none of its allocations is seen, and nothing was shown */
-}
-
-static void sweep(bool (*attempt)(void), unsigned whose, enum report report)
-{
-	sweep_each(attempt, whose, report, 1);
-}
-
-#define SWEEP(name, whose, report)                             \
-	static void name##_survives(void **state)              \
-	{                                                      \
-		(void)state;                                   \
-		sweep(name, whose, report);                    \
-	}
 
 /* ---- base ---------------------------------------------------------------------------------- */
 
@@ -523,29 +484,29 @@ static int stop_servers(void **state)
 	return 0;
 }
 
-SWEEP(a_loop, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(registrations_of_a_loop, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_buffer, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_url, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_target, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_pattern, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(an_explanation_of_a_pattern, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_result_as_json, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_datum, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_schedule, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(an_aggregate, ALLOC_FAULT_ANY, SURVIVED)
-SWEEP(a_body_for_cloudwatch, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_signature, ALLOC_FAULT_ANY, REPORTED)
-SWEEP(a_question, ALLOC_FAULT_ANY, SURVIVED)
-SWEEP(a_transfer_cancelled_at_once, ALLOC_FAULT_ANY, SURVIVED)
-SWEEP(a_plain_transfer, NOT_CURL, SURVIVED)
-SWEEP(a_secure_transfer, ALLOC_FAULT_OURS, SURVIVED)
+ALLOC_FAULT_TEST(a_loop, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(registrations_of_a_loop, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_buffer, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_url, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_target, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_pattern, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(an_explanation_of_a_pattern, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_result_as_json, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_datum, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_schedule, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(an_aggregate, ALLOC_FAULT_ANY, ALLOC_FAULT_SURVIVED)
+ALLOC_FAULT_TEST(a_body_for_cloudwatch, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_signature, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_question, ALLOC_FAULT_ANY, ALLOC_FAULT_SURVIVED)
+ALLOC_FAULT_TEST(a_transfer_cancelled_at_once, ALLOC_FAULT_ANY, ALLOC_FAULT_SURVIVED)
+ALLOC_FAULT_TEST(a_plain_transfer, NOT_CURL, ALLOC_FAULT_SURVIVED)
+ALLOC_FAULT_TEST(a_secure_transfer, ALLOC_FAULT_OURS, ALLOC_FAULT_SURVIVED)
 
 /* A handshake makes some two thousand allocations, so only every thirteenth of OpenSSL's is tried. */
 static void a_secure_transfer_survives_without_openssl_s_memory(void **state)
 {
 	(void)state;
-	sweep_each(a_secure_transfer, ALLOC_FAULT_LIBRARY, SURVIVED, 13);
+	alloc_fault_sweep(a_secure_transfer, ALLOC_FAULT_LIBRARY, ALLOC_FAULT_SURVIVED, 13);
 }
 
 int main(void)

@@ -13,8 +13,6 @@
 #include "lattice-probe/conf.h"
 #include "lattice-probe/err.h"
 
-#define ALLOCATIONS_MAX 20000
-
 static bool load_configuration(const char *text, size_t length, int expected)
 {
 	struct conf_findings findings;
@@ -73,49 +71,10 @@ static bool a_target_for_a_url(void)
 	return err == 0;
 }
 
-/* Until an attempt makes fewer allocations than the one that was to fail. */
-static void sweep(bool (*attempt)(void))
-{
-	uint64_t nth = 0;
-	enum alloc_fault fault;
-	bool had_all;
-
-	assert_true(attempt());
-	do {
-		assert_true(++nth < ALLOCATIONS_MAX);
-		alloc_fault_arm(nth, ALLOC_FAULT_ANY);
-		had_all = attempt();
-		fault = alloc_fault_disarm();
-		if (had_all && fault != ALLOC_FAULT_NONE)
-			fail_msg("allocation %u failed and nobody said so", (unsigned)nth);
-	} while (fault != ALLOC_FAULT_NONE);
-	assert_true(had_all);
-	assert_true(nth > 10);
-}
-
-static void a_configuration_survives(void **state)
-{
-	(void)state;
-	sweep(a_configuration);
-}
-
-static void a_configuration_with_mistakes_survives(void **state)
-{
-	(void)state;
-	sweep(a_configuration_with_mistakes);
-}
-
-static void a_configuration_that_is_not_there_survives(void **state)
-{
-	(void)state;
-	sweep(a_configuration_that_is_not_there);
-}
-
-static void a_target_for_a_url_survives(void **state)
-{
-	(void)state;
-	sweep(a_target_for_a_url);
-}
+ALLOC_FAULT_TEST(a_configuration, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_configuration_with_mistakes, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_configuration_that_is_not_there, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
+ALLOC_FAULT_TEST(a_target_for_a_url, ALLOC_FAULT_ANY, ALLOC_FAULT_REPORTED)
 
 int main(void)
 {
