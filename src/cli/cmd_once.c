@@ -24,6 +24,7 @@
 #include "lattice-probe/result_json.h"
 
 #define AT_ONCE 8                         /* runs side by side: more would measure our own CPU */
+#define GAP_US (10 * US_PER_MS)           /* from the start of one to that of the next */
 #define LAG_LIMIT_US (100 * US_PER_MS)
 
 struct once {
@@ -36,6 +37,7 @@ struct once {
 	bool is_done;
 
 	struct loop *loop;
+	struct loop_timer gap;
 	struct resolver *resolver;
 	struct http_client *http;
 	struct aws_transport *transport; /* these five only when a probe is signed */
@@ -136,7 +138,7 @@ static struct conf *load(const char *path, int count, char **words)
 
 /* ---- the runs ----------------------------------------------------------------------------- */
 
-static void start_runs(struct once *once);
+static void start_runs(void *user);
 
 static void on_finished(void *user, struct result *result)
 {
@@ -173,12 +175,18 @@ static void start_one(struct once *once, size_t index)
 	}
 }
 
-static void start_runs(struct once *once)
+/* One after the other: runs that begin in the same turn measure each other's handshakes. */
+static void start_runs(void *user)
 {
-	while (once->next < once->count && once->open < AT_ONCE)
-		start_one(once, once->next++);
+	struct once *once = user;
+
 	if (once->open == 0 && once->next == once->count)
 		once->is_done = true;
+	if (once->next == once->count || once->open == AT_ONCE || loop_timer_is_running(&once->gap))
+		return;
+	start_one(once, once->next++);
+	if (loop_timer_start(once->loop, &once->gap, mono_add(mono_now(), GAP_US), start_runs, once) != 0)
+		start_runs(once);
 }
 
 static void on_credentials(void *user, int err, const char *why)
@@ -265,6 +273,8 @@ static bool set_up(struct once *once)
 static void tear_down(struct once *once)
 {
 	region_cancel(once->region_search);
+	if (once->loop)
+		loop_timer_stop(once->loop, &once->gap);
 	credentials_free(once->credentials);
 	imds_free(once->imds);
 	aws_transport_free(once->transport);
