@@ -153,23 +153,27 @@ def test_a_query_is_not_shown(command, nginx):
 
 # ---- what people see
 
-def faulty(command, nginx):
+def faulty(command, world):
     """A configuration of many looks: ok, slow, failing, with names as long as they come."""
-    port = nginx.http_port
+    port = world.nginx.http_port
+    first = f"127.0.0.1:{world.unreachable_udp_port()}"
     long_name = "a-service-with-a-name-that-is-as-long-as-a-name-may-be.production"
     return command.conf({
         "web": {"url": f"http://127.0.0.1:{port}/healthz"},
         long_name[:64]: {"url": f"http://127.0.0.1:{port}/status/503"},
         "long-url": {"url": f"http://127.0.0.1:{port}/{'a-path-that-is-longer-than-a-line/' * 5}"},
-        "v6": {"url": "http://[fd00:1111:2222:3333:4444:5555:6666:7777]:8080/", "connect_timeout": "200ms"},
+        # Multicast of this interface alone: TCP never sends there, the kernel says so at once.
+        "v6": {"url": "http://[ff01:1111:2222:3333:4444:5555:6666:7777]:8080/"},
+        "fallback": world.https("fallback") | {"resolver": f"{first}, {world.dns.address}"},
+        "both": world.http("both", ip="both"),
         "nobody": {"url": "http://nobody.example.test/", "resolver": "[::1]:9", "dns_timeout": "300ms"},
         "body": {"url": f"http://127.0.0.1:{port}/healthz", "expect_body": "a body that is not there " * 4},
-        "untrusted": {"url": f"https://127.0.0.1:{nginx.https_port}/"}})
+        "untrusted": {"url": f"https://127.0.0.1:{world.nginx.https_port}/"}})
 
 
-def test_a_terminal_of_80_columns_is_wide_enough(command, nginx):
-    code, shown = on_a_terminal(command, "once", "-c", faulty(command, nginx))
-    assert code == 1 and "7 probes, 1 ok, 6 failed" in shown
+def test_a_terminal_of_80_columns_is_wide_enough(command, world):
+    code, shown = on_a_terminal(command, "once", "-c", faulty(command, world))
+    assert code == 1 and "9 probes, 2 ok, 7 failed" in shown and "(fallback)" in shown
     assert not too_wide(shown)
 
 
@@ -196,8 +200,8 @@ def test_no_color(command, nginx, value, coloured):
     assert "where it failed" in shown
 
 
-def test_a_pipe_gets_neither_colour_nor_bars(command, nginx):
-    conf = faulty(command, nginx)
+def test_a_pipe_gets_neither_colour_nor_bars(command, world):
+    conf = faulty(command, world)
     answer = command.command("once", "-c", conf)
     assert answer.code == 1 and not ESCAPE.search(answer.stdout) and "where it failed" not in answer.stdout
     assert not re.search(r"^  [DCTFX!]{5,}$", answer.stdout, re.MULTILINE)
@@ -211,10 +215,10 @@ def test_a_plain_locale_gets_plain_letters(command, nginx):
     assert not command.command("once", url, env={"LC_ALL": "C.UTF-8"}).stdout.isascii()
 
 
-def test_json_is_the_same_on_a_terminal(command, nginx):
-    conf = faulty(command, nginx)
+def test_json_is_the_same_on_a_terminal(command, world):
+    conf = faulty(command, world)
     code, shown = on_a_terminal(command, "once", "--json", "-c", conf)
-    assert code == 1 and len(json.loads(shown)["results"]) == 7
+    assert code == 1 and len(json.loads(shown)["results"]) == 9
 
 
 def test_output_that_cannot_be_written_is_no_success(command, nginx):

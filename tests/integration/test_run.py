@@ -192,4 +192,4 @@ def test_a_dead_cloudwatch_does_not_hold_up_the_end(runner, world, gate):
     counters = balanced(daemon.stop())
     assert time.monotonic() - started < 3
     assert counters["samples_delivered"] == 0
-    assert counters["samples_waiting"] + counters["samples_dropped"] >= 3 * counters["run"] > 0
+    assert counters["samples_waiting"] + counters["samples_dropped"] >= counters["run"] > 0
