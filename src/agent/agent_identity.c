@@ -127,22 +127,32 @@ static bool ask_ecs(struct agent_identity *identity)
 
 /* ---- the instance ------------------------------------------------------------------------- */
 
-static bool is_imds_dimension(const char *name)
+const char *agent_identity_fact(const struct imds_facts *facts, const char *dimension)
 {
-	static const char *const names[] = { "AvailabilityZone", "AvailabilityZoneId", "VpcId", "SubnetId",
-		"InstanceId" };
+	const struct {
+		const char *dimension;
+		const char *value;
+	} known[] = {
+		{ "AvailabilityZone", facts->availability_zone },
+		{ "AvailabilityZoneId", facts->availability_zone_id },
+		{ "VpcId", facts->vpc_id },
+		{ "SubnetId", facts->subnet_id },
+		{ "InstanceId", facts->instance_id },
+	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (strcmp(known[i].dimension, dimension) == 0)
+			return known[i].value;
+	return NULL;
 }
 
 static bool dimensions_need_imds(const struct conf *conf)
 {
+	const struct imds_facts none = { 0 };
+
 	for (size_t i = 0; i < conf->dimension_set_count; i++)
 		for (size_t j = 0; j < conf->dimension_sets[i].count; j++)
-			if (is_imds_dimension(conf->dimension_sets[i].names[j]))
+			if (agent_identity_fact(&none, conf->dimension_sets[i].names[j]))
 				return true;
 	return false;
 }

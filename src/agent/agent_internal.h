@@ -42,6 +42,10 @@ struct agent_identity *agent_identity_start(struct agent *agent,
 	void (*found)(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why));
 void agent_identity_stop(struct agent_identity *identity); /* NULL is fine */
 
+/* The value of a dimension that comes from the instance ("AvailabilityZone", …), "" when unknown; NULL
+ * when no such dimension does. Borrowed from facts. */
+const char *agent_identity_fact(const struct imds_facts *facts, const char *dimension);
+
 /* ---- agent_runs ---- */
 
 /* One configured probe and its state. */

@@ -19,25 +19,6 @@
 
 /* ---- dimensions --------------------------------------------------------------------------- */
 
-static const char *fact_value(const struct agent *agent, const struct target *target, const char *name)
-{
-	const struct imds_facts *facts = &agent->facts.imds;
-
-	if (strcmp(name, "Service") == 0)
-		return target->name;
-	if (strcmp(name, "AvailabilityZone") == 0)
-		return facts->availability_zone;
-	if (strcmp(name, "AvailabilityZoneId") == 0)
-		return facts->availability_zone_id;
-	if (strcmp(name, "VpcId") == 0)
-		return facts->vpc_id;
-	if (strcmp(name, "SubnetId") == 0)
-		return facts->subnet_id;
-	if (strcmp(name, "InstanceId") == 0)
-		return facts->instance_id;
-	return NULL;
-}
-
 /* The static dimensions separate environments, so they belong to every set. */
 static int add_static_dimensions(const struct agent *agent, struct dimension_set *set)
 {
@@ -57,7 +38,8 @@ static struct dimension_set *service_set(const struct agent *agent, const struct
 	int err = set ? 0 : ERR_NOMEM;
 
 	for (size_t i = 0; i < wanted->count && !err; i++) {
-		const char *value = fact_value(agent, target, wanted->names[i]);
+		const char *value = strcmp(wanted->names[i], "Service") == 0 ? target->name :
+			agent_identity_fact(&agent->facts.imds, wanted->names[i]);
 
 		if (value && value[0])
 			err = dimension_set_add(set, wanted->names[i], value);
