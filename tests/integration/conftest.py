@@ -51,8 +51,14 @@ def dns():
         yield server
 
 
+def need_nginx():
+    if nginx_server.find_binary() is None:
+        pytest.skip("there is no nginx; packaging/install-deps --test installs it")
+
+
 @pytest.fixture
 def nginx(certificates):
+    need_nginx()
     with nginx_server.Nginx(certificates=certificates) as server:
         yield server
 
@@ -101,6 +107,7 @@ def command(lattice_probe, tmp_path):
 @pytest.fixture(scope="module")
 def world(lattice_probe, certificates, tmp_path_factory):
     """DNS server, nginx, origin and binary for all cases of a file; see probe_world.py."""
+    need_nginx()
     with contextlib.ExitStack() as stack:
         yield probe_world.World(tmp_path_factory.mktemp("world"), lattice_probe, certificates, stack)
 

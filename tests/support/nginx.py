@@ -98,6 +98,14 @@ def free_address(host):
         return service.format_address(probe.getsockname())
 
 
+def find_binary():
+    """The path of nginx, as configure found it (LATTICE_PROBE_NGINX, "no" for none) or on the PATH."""
+    found = os.environ.get("LATTICE_PROBE_NGINX")
+    if found:
+        return None if found == "no" else found
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
 class Nginx(service.Server):
     """http, https and h2 are lists of "ADDR:PORT"; port 0 picks a free one."""
 
@@ -157,7 +165,7 @@ class Nginx(service.Server):
     def _launch(self):
         config = self.directory / "nginx.conf"
         config.write_text(self._config(), encoding="utf-8")
-        binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        binary = find_binary()
         if binary is None:
             raise RuntimeError("nginx is not installed; run packaging/install-deps --test")
         # setpriv: should the test be killed, nginx goes too. -e: no complaint about /var/log.
