@@ -341,7 +341,8 @@ def test_timeout_spans_all_phases(world):
     settings = world.scripted("slow-all", {"first_byte_delay_ms": 300}, timeout="400ms", dns_timeout="390ms")
     world.name("slow-all", {"*": {"addresses": ["127.0.0.1"], "delay_ms": 250}})
     result = fails(world, settings, "http_timeout")
-    assert 400_000 <= result["total_us"] < 500_000
+    # What a busy host takes between two phases is in none of them, but within the timeout.
+    assert 380_000 <= result["total_us"] < 500_000
     ok(world, settings | {"timeout": "2s"})
 
 
