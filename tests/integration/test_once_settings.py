@@ -5,6 +5,7 @@ The table is keyed by the names in src/config/conf_keys.c: a key without a case 
 The servers say what arrived, the result says what was made of it.
 """
 
+import datetime
 import json
 import pathlib
 import re
@@ -539,27 +540,23 @@ def test_a_signature_never_crosses_a_redirect(world):
 
 @shows("interval", "addresses")
 def test_interval_and_rotation(world):
-    """Two runs a second each, taken in turns by three addresses."""
-    port = world.nginx.http_port
+    """A run a second, in turns by the three addresses; nginx listens on the first alone."""
     name = world.name("rotate", ("127.0.0.3", "127.0.0.1", "127.0.0.2"))
-    conf = world.command.conf({"it": world.settings(f"http://{name}:{port}/", interval="1s", timeout="500ms",
-                                                    addresses="rotate")},
-                              cloudwatch={"period": "1s"})
+    settings = world.settings(f"http://{name}:{world.nginx.http_port}/", interval="1s", timeout="500ms",
+                              addresses="rotate")
+    conf = world.command.conf({"it": settings}, cloudwatch={"period": "1s"})
     daemon = world.command.run(conf, "--dry-run", "--verbose")
     try:
-        outcomes = []
-
-        def runs():
-            outcomes[:] = [probe_command.pairs(line)["outcome"] for line in daemon.lines
-                           if "level=debug" in line and "outcome=" in line]
-            return len(outcomes) >= 4
-        daemon.wait_until(runs, "four runs")
+        daemon.wait_until(lambda: sum(daemon.runs().values()) >= 4, "four runs")
         counters = daemon.stop()
     finally:
         daemon.kill()
+    runs = [line for line in daemon.lines if "level=debug target=it" in line][:4]
+    assert [probe_command.pairs(line)["outcome"] for line in runs] == [
+        "ok", "connect_refused", "connect_refused", "ok"]
     assert counters["scheduled"] >= 4
-    first = outcomes.index("ok")
-    assert outcomes[first:first + 4] == (["ok", "connect_refused", "connect_refused", "ok"])[:len(outcomes) - first]
+    seconds = [datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp() for line in runs]
+    assert 2.5 < seconds[3] - seconds[0] < 3.5, seconds
 
 
 @shows("enabled")

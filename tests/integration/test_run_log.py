@@ -8,7 +8,7 @@ import time
 
 import lab_credentials
 import probe_command
-from probe_runner import check_no_secret
+from probe_command import check_no_secret
 
 
 def test_nothing_secret_is_said_even_when_refused(runner, world, command, gate):
@@ -27,7 +27,7 @@ def test_nothing_secret_is_said_even_when_refused(runner, world, command, gate):
     gate.set_faults([{"action": "deny", "times": 1}])
     daemon.wait_for_line("AccessDenied")
     daemon.stop()
-    check_no_secret(daemon, "hush-hush", "hush-query", session_token())
+    check_no_secret(daemon.log, "hush-hush", "hush-query", session_token())
 
 
 def session_token():

@@ -42,10 +42,19 @@ def section(name, settings):
     return "\n".join(lines) + "\n"
 
 
+def check_no_secret(said, *more):
+    """Neither the secret key, nor a session token of the tests, nor a signature is in it."""
+    assert SECRET_KEY not in said and "Signature=" not in said, said
+    assert not re.search(r"EXAMPLE[A-Za-z0-9+/_=-]{20,}", said), said
+    for secret in more:
+        assert secret not in said, said
+
+
 class Answer:
-    """What a finished command said."""
+    """What a finished command said; never a secret."""
 
     def __init__(self, code, stdout, stderr):
+        check_no_secret(stdout + stderr)
         self.code = code
         self.stdout = stdout
         self.stderr = stderr
@@ -132,10 +141,11 @@ class Daemon:
         return code
 
     def stop(self, timeout_s=TIMEOUT_S):
-        """SIGTERM, and the counters of the closing line as numbers."""
+        """SIGTERM, and the counters of the closing line as numbers. It never said a secret."""
         self.signal(signal.SIGTERM)
         code = self.wait(timeout_s)
         assert code == 0, f"exit {code}\n{self.log}"
+        check_no_secret(self.log + self.stdout)
         return self.closing()
 
     def closing(self):

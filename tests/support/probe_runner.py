@@ -4,8 +4,6 @@
 Windows of one second (storage resolution 1) and one run a second, so that a test takes seconds.
 """
 
-import re
-
 import probe_command
 
 FLEET = {"Fleet": "tests", "Environment": "test"}
@@ -52,12 +50,3 @@ def balanced(counters):
     """What the closing line must say whatever happened."""
     assert counters["scheduled"] == counters["run"] + counters["missed"], counters
     return counters
-
-
-def check_no_secret(daemon, *more):
-    """Neither the secret key, nor any session token, nor a signature is in what it said."""
-    said = daemon.log + daemon.stdout
-    assert probe_command.SECRET_KEY not in said and "Signature=" not in said
-    assert not re.search(r"EXAMPLE[A-Za-z0-9+/_=-]{20,}", said), said
-    for secret in more:
-        assert secret not in said
