@@ -39,6 +39,7 @@
 
 #define CLASS_IN 1
 #define HOUR_MS (3600 * 1000)
+#define VERSION_CACHES 0x011f00         /* 1.31.0 */
 #define VERSION_TUNES_TIMEOUTS 0x012000 /* 1.32.0 */
 #define FORGED_PER_TURN_MAX 64          /* a flood must not keep the loop */
 
@@ -419,16 +420,27 @@ static int open_stamper(void)
 	return fd;
 }
 
-int resolver_channel_pool_init(struct resolver_pool *pool, struct loop *loop, struct resolver_budget *budget)
+/* How often a channel may be used, by the version that runs; the one we were built with may be older. */
+static unsigned uses_max(void)
 {
 	int version = 0;
+
+	(void)ares_version(&version);
+#ifndef ARES_OPT_QUERY_CACHE
+	if (version >= VERSION_CACHES)
+		return 1; /* its cache cannot be switched off from here, but it goes with the channel */
+#endif
+	return version >= VERSION_TUNES_TIMEOUTS ? 2 : UINT_MAX;
+}
+
+int resolver_channel_pool_init(struct resolver_pool *pool, struct loop *loop, struct resolver_budget *budget)
+{
 
 	pool->loop = loop;
 	pool->budget = budget;
 	pool->idle = NULL;
 	pool->idle_count = pool->open_count = 0;
-	(void)ares_version(&version);
-	pool->uses_max = version >= VERSION_TUNES_TIMEOUTS ? 2 : UINT_MAX;
+	pool->uses_max = uses_max();
 	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
 		return ERR_NOMEM;
 	pool->stamper = open_stamper();
