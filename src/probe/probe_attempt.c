@@ -36,6 +36,16 @@ static void drop_headers(struct probe_attempt *attempt)
 	attempt->header_count = attempt->signature_count = 0;
 }
 
+/* The total of a failure is what has elapsed: also what this machine took between two phases. */
+static void count_gaps(struct probe_attempt *attempt)
+{
+	struct mono started = attempt->probe->started;
+	int64_t elapsed_us = mono_is_set(started) ? mono_since(mono_now(), started) : 0;
+
+	if (attempt->record.total_us < elapsed_us)
+		attempt->record.total_us = elapsed_us;
+}
+
 static void end(struct probe_attempt *attempt, enum outcome outcome)
 {
 	attempt->record.outcome = outcome;
@@ -43,6 +53,8 @@ static void end(struct probe_attempt *attempt, enum outcome outcome)
 	attempt->record.total_us = phases_sum(attempt->record.phase_us);
 	if (attempt->failed_us != PHASE_NONE)
 		attempt->record.total_us += attempt->failed_us;
+	if (outcome != OUTCOME_OK)
+		count_gaps(attempt);
 	drop_headers(attempt);
 	probe_attempt_ended(attempt->probe, attempt);
 }
