@@ -128,6 +128,7 @@ struct agent {
 	bool is_running;  /* identity known, schedule going */
 	bool is_stopping;
 	bool is_flushing;
+	struct mono stop_began;
 	struct mono stop_deadline;
 	struct loop_timer stop_timer;
 	int exit_code;

@@ -179,9 +179,40 @@ def test_a_second_signal_ends_it_at_once(runner, origin):
     daemon.wait_until(origin.requests, "a request")
     daemon.signal(signal.SIGINT)
     daemon.wait_for_line("event=stopping")
+    time.sleep(0.3)  # two signals closer together are one
     started = time.monotonic()
     counters = balanced(daemon.stop())
     assert time.monotonic() - started < 2 and counters["missed"] >= 1
+
+
+def test_a_second_signal_loses_no_window(runner, world, origin):
+    probes = {"good": world.http("good"), **stuck(origin)}
+    daemon = runner.start(probes, "--dry-run", "--verbose", agent={"shutdown_timeout": "60s"}, cloudwatch={"period": "60s"})
+    daemon.wait_until(lambda: origin.requests() and sum(daemon.runs().values()) >= 2, "runs, and one that is stuck")
+    daemon.signal(signal.SIGINT)
+    daemon.wait_for_line("event=stopping")
+    time.sleep(0.3)  # two signals closer together are one
+    counters = balanced(daemon.stop())
+    datums = [datum for line in daemon.stdout.splitlines() for datum in json.loads(line)["MetricData"]]
+    assert sum(sum(datum["Counts"]) for datum in datums if datum["MetricName"] == "Success") == counters["run"] >= 2
+
+
+def test_two_signals_at_the_same_time_are_one(runner, origin):
+    """As timeout(1) sends them: to the process, then to its group."""
+    origin.set_script({"routes": {"*": {"first_byte_delay_ms": 800}}})
+    daemon = runner.start({"slow": {"url": f"http://127.0.0.1:{origin.http_port}/"}})
+    daemon.wait_until(origin.requests, "a request")
+    daemon.signal(signal.SIGINT)
+    counters = balanced(daemon.stop())
+    assert counters["run"] >= 1 and counters["missed"] == 0
+    assert runner.samples("Success") == counters["run"]
+
+
+def test_a_signal_while_the_region_is_unknown(runner, world):
+    daemon = runner.start({"good": world.http("good")}, cloudwatch={"region": "auto"})
+    daemon.wait_for_line("event=identity_unknown")
+    counters = balanced(daemon.stop())
+    assert counters["scheduled"] == 0
 
 
 def test_a_dead_cloudwatch_does_not_hold_up_the_end(runner, world, gate):
