@@ -2,8 +2,9 @@
 /* imds: the EC2 instance metadata service, version 2 only
  * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html). Keeps one
  * session token and renews it. Never through a proxy. When the service does not answer it is asked
- * again at most once a minute, and queries until then get the same answer. Honours AWS_EC2_METADATA_DISABLED,
- * AWS_EC2_METADATA_SERVICE_ENDPOINT and …_ENDPOINT_MODE; without an IPv4 route uses fd00:ec2::254. */
+ * again after a second, then after twice as long each time, up to a minute; queries until then get the
+ * same answer. Honours AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT and
+ * …_ENDPOINT_MODE; without an IPv4 route uses fd00:ec2::254. */
 #ifndef LATTICE_PROBE_IMDS_H
 #define LATTICE_PROBE_IMDS_H
 

@@ -4,8 +4,8 @@
  * and is sent again with a new one, once.
  *
  * A host without a metadata service must not be bothered by us all the time: when the PUT fails, the
- * next one is not sent before a minute has passed, and queries until then get the same answer at once.
- * Where the service has answered before, the pause begins at a second and doubles. */
+ * next one is not sent before a second has passed, then two, and so on up to a minute; queries until then
+ * get the same answer at once. It begins at a second because at boot the network may come after us. */
 #include "lattice-probe/imds.h"
 
 #include <stdio.h>
@@ -47,7 +47,6 @@ struct imds {
 	struct mono token_end;
 	unsigned token_serial;
 	struct fetch *put;
-	bool has_answered;       /* a token was had before */
 	struct mono pause_end;
 	int64_t pause_us;
 	int failure;             /* of the last PUT, while the pause lasts */
@@ -275,10 +274,9 @@ static void note_failure(struct imds *imds, int err, const char *hint)
 {
 	imds->failure = err;
 	imds->failure_hint = hint;
-	if (!imds->has_answered || imds->pause_us * 2 > PAUSE_MAX_US)
+	imds->pause_us = imds->pause_us ? imds->pause_us * 2 : PAUSE_MIN_US;
+	if (imds->pause_us > PAUSE_MAX_US)
 		imds->pause_us = PAUSE_MAX_US;
-	else
-		imds->pause_us = imds->pause_us ? imds->pause_us * 2 : PAUSE_MIN_US;
 	imds->pause_end = mono_add(mono_now(), imds->pause_us);
 }
 
@@ -317,12 +315,10 @@ static void on_token(void *user, const struct fetch_reply *reply)
 	if (err == ERR_NOT_FOUND)
 		err = ERR_PROTOCOL; /* something answers there, but not IMDSv2 */
 	imds->failure = 0;
-	if (err) {
+	if (err)
 		note_failure(imds, err, hint);
-	} else {
-		imds->has_answered = true;
+	else
 		imds->pause_us = 0;
-	}
 	serve_waiting(imds);
 }
 

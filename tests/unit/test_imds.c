@@ -322,7 +322,22 @@ static void a_closed_port_is_unreachable(void **state)
 	assert_int_equal(ask(world, "meta-data/a"), ERR_UNREACHABLE);
 }
 
-/* Where the service has answered before, a failure is followed by a second's pause, not a minute's. */
+/* At boot the network may come after us. */
+static void a_service_that_comes_late_is_asked_again_soon(void **state)
+{
+	static const struct canned_reply none[] = { { PUT, "", 0, 0 } };
+	static const struct canned_reply well[] = { GOOD_PUT, { GET, OK_HEAD "x", 0, 0 } };
+	struct world *world = *state;
+	struct mono begun = mono_now();
+
+	serve(world, none, COUNT(none));
+	assert_int_equal(ask(world, "meta-data/a"), ERR_UNREACHABLE);
+	canned_server_change(world->server, well, COUNT(well));
+	while (ask(world, "meta-data/a") != 0)
+		assert_true(mono_since(mono_now(), begun) < 5 * US_PER_S);
+}
+
+/* A failure is followed by a second's pause, not a minute's. */
 static void a_service_that_answered_before_is_asked_again_soon(void **state)
 {
 	static const struct canned_reply first[] = { { PUT, OK_HEAD "t", 0, 0 }, { GET, STATUS("401 Unauthorized"), 0, 0 } };
@@ -510,6 +525,7 @@ int main(void)
 		CASE(a_host_without_the_service_is_asked_once),
 		CASE(a_closed_port_is_unreachable),
 		CASE(a_service_that_answered_before_is_asked_again_soon),
+		CASE(a_service_that_comes_late_is_asked_again_soon),
 		CASE(a_disabled_service_is_never_asked),
 		CASE(an_endpoint_is_an_address_on_the_link),
 		CASE(an_endpoint_may_end_with_a_slash),
