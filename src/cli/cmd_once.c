@@ -122,18 +122,36 @@ static bool choose_targets(struct once *once, int count, char **words)
 	return good && once->count > 0;
 }
 
+/* The first word that can only be the name of a probe. */
+static const char *first_name(int count, char **words)
+{
+	for (int i = 0; i < count; i++)
+		if (!is_url(words[i]))
+			return words[i];
+	return NULL;
+}
+
+/* Without -c: a configuration that is there is used also for URLs, its timers are what the daemon uses. */
+static struct conf *load_installed(int count, char **words)
+{
+	const char *name = first_name(count, words);
+
+	if (count > 0 && !name && access(CLI_CONF_PATH, R_OK) != 0)
+		return conf_new_default();
+	if (access(CLI_CONF_PATH, F_OK) == 0)
+		return cli_load_conf(CLI_CONF_PATH);
+	if (name)
+		fprintf(stderr, "lattice-probe: '%s' is no URL (https://… or http://…), and for the name of a probe\n"
+			"there is no configuration " CLI_CONF_PATH "\n", name);
+	else
+		fputs("lattice-probe: there is no configuration " CLI_CONF_PATH "\n"
+		      "name a URL (lattice-probe once https://…), or a file with -c\n", stderr);
+	return NULL;
+}
+
 static struct conf *load(const char *path, int count, char **words)
 {
-	bool needs_file = path || count == 0;
-
-	for (int i = 0; i < count; i++)
-		needs_file = needs_file || !is_url(words[i]);
-	if (!path)
-		path = CLI_CONF_PATH;
-	/* A configuration that is there is used also for URLs: its timers are what the daemon uses. */
-	if (!needs_file && access(path, R_OK) != 0)
-		return conf_new_default();
-	return cli_load_conf(path);
+	return path ? cli_load_conf(path) : load_installed(count, words);
 }
 
 /* ---- the runs ----------------------------------------------------------------------------- */

@@ -4,10 +4,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct command {
 	const char *name;
@@ -58,8 +60,23 @@ static int run_command(int argc, char **argv)
 	return CLI_EXIT_USAGE;
 }
 
+/* A socket must not take the number of a stdin, stdout or stderr that came closed: what is written
+ * there would go to a server, and libuv ends the process when it is told to close one. Open for
+ * reading alone, so that output still fails. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_descriptors();
 	/* A peer that closes early must give EPIPE, not end the process. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(0077);

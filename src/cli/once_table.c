@@ -192,6 +192,8 @@ static void print_phases(const struct table *table, const struct result *result)
 			add_part(&line, "%s %.1f", looks[i].words, ms(result->phase_us[i]));
 	if (result->failed_us != PHASE_NONE)
 		add_part(&line, "failed after %.1f", ms(result->failed_us));
+	if (result->marks & RESULT_MARK_LAGGED)
+		add_part(&line, "with this host busy for %.1f", ms(result->lag_us));
 	end_line(&line, " ms");
 }
 
@@ -221,6 +223,20 @@ static void print_segment(const struct table *table, char letter, int ansi_colou
 	colour(table, "0");
 }
 
+/* One column for a run that is short beside the longest: where it failed, else its longest phase. */
+static void print_shortest_bar(const struct table *table, const struct result *result)
+{
+	size_t longest = PHASE_DNS;
+
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		if (result->phase_us[i] > result->phase_us[longest])
+			longest = i;
+	if (result->failed_us != PHASE_NONE)
+		print_segment(table, '!', 41, 1);
+	else
+		print_segment(table, looks[longest].letter, looks[longest].colour, 1);
+}
+
 /* Segments end where their share of the time ends, so that rounding never adds up. */
 static void print_bar(const struct table *table, const struct result *result, int64_t longest_us)
 {
@@ -243,6 +259,8 @@ static void print_bar(const struct table *table, const struct result *result, in
 	}
 	if (result->failed_us != PHASE_NONE)
 		print_segment(table, '!', 41, (int)((end_us + result->failed_us) * room / longest_us) - drawn);
+	if (result->total_us * room / longest_us == 0)
+		print_shortest_bar(table, result);
 	fputc('\n', table->stream);
 }
 

@@ -56,6 +56,8 @@ def width(line):
 
 
 def too_wide(text, columns=80):
+    """Lines wider than that; where the configuration is installed is not ours to say."""
+    text = re.sub(r"\(/\S+/lattice-probe\.conf\)", "", text)
     return [line for line in text.splitlines() if width(line) > columns]
 
 
@@ -146,6 +148,13 @@ def test_a_configuration_that_is_not_there(command):
         assert answer.code == 2 and answer.stdout == "" and "/nonexistent.conf" in answer.stderr
 
 
+def test_once_of_a_name_without_a_scheme(command):
+    """No -c: whether there is an installed configuration or not."""
+    answer = command.command("once", "example.test")
+    assert answer.code == 2 and answer.stdout == "" and "mistake" not in answer.stderr
+    assert "'example.test'" in answer.stderr and "https://" in answer.stderr
+
+
 def test_a_query_is_not_shown(command, nginx):
     answer = command.once(f"http://127.0.0.1:{nginx.http_port}/?token=hush")
     assert answer.code == 0 and "hush" not in answer.stdout + answer.stderr
@@ -177,7 +186,7 @@ def test_a_terminal_of_80_columns_is_wide_enough(command, world):
     assert not too_wide(shown)
 
 
-def test_a_narrow_terminal(command, nginx):
+def test_a_wide_terminal(command, nginx):
     conf = command.conf({"web": {"url": f"http://127.0.0.1:{nginx.http_port}/"}})
     code, shown = on_a_terminal(command, "once", "-c", conf, columns=120)
     assert code == 0 and not too_wide(shown, 120) and max(map(width, shown.splitlines())) > 80
@@ -190,6 +199,16 @@ def test_a_terminal_gets_colour_and_bars(command, nginx):
     assert ESCAPE.search(shown) and "where it failed" in shown
     bars = [line for line in ESCAPE.sub("", shown).splitlines() if re.fullmatch(r"  [DCTFX!][DCTFX! ]*", line)]
     assert len(bars) == 1 and width(bars[0]) >= 60
+
+
+def test_each_probe_has_a_bar(command, nginx):
+    """Also one that is over in no time beside the longest."""
+    port = nginx.http_port
+    conf = command.conf({"slow": {"url": f"http://127.0.0.1:{port}/slow", "timeout": "2s"},
+                         "quick": {"url": f"http://127.0.0.1:{port}/"}, "bad": {"url": "http://127.0.0.1:1/"}})
+    _, shown = on_a_terminal(command, "once", "-c", conf)
+    bars = [line for line in ESCAPE.sub("", shown).splitlines() if re.fullmatch(r"  [DCTFX! ]*", line)]
+    assert len(bars) == 3 and all(bar.strip() for bar in bars) and not too_wide(shown)
 
 
 @pytest.mark.parametrize("value, coloured", (("1", False), ("", True)))
@@ -227,6 +246,13 @@ def test_output_that_cannot_be_written_is_no_success(command, nginx):
         done = subprocess.run([command.binary, "once", "--json", f"http://127.0.0.1:{nginx.http_port}/"],
                               stdout=full, stderr=subprocess.PIPE, env=command.environment(), check=False, timeout=30)
     assert done.returncode == 3 and done.stderr
+
+
+@pytest.mark.parametrize("closed, code", ((">&-", 3), ("<&- 2>&-", 0), ("<&- >&- 2>&-", 3)))
+def test_closed_standard_descriptors(command, nginx, closed, code):
+    """Nothing of ours takes their numbers; what goes to a closed stdout is output that cannot be written."""
+    answer = command.command("once", f"http://127.0.0.1:{nginx.http_port}/", wrap=("sh", "-c", f'exec "$@" {closed}', "sh"))
+    assert answer.code == code, answer
 
 
 # ---- check-config
