@@ -25,7 +25,7 @@ enum phase { PHASE_DNS, PHASE_CONNECT, PHASE_TLS, PHASE_FIRST_BYTE, PHASE_TRANSF
 const char *phase_name(enum phase phase);
 
 enum result_mark {
-	RESULT_MARK_LAGGED = 1 << 0,      /* the loop was busy for longer than lag_limit while it ran */
+	RESULT_MARK_LAGGED = 1 << 0,      /* the loop was busy elsewhere for over a 50th of it */
 	RESULT_MARK_DNS_REUSED = 1 << 1,  /* over max_dns_rate: an answer within its TTL was used again */
 	RESULT_MARK_DNS_SHARED = 1 << 2,  /* joined a question another run had just sent */
 	RESULT_MARK_FALLBACK = 1 << 3,    /* not the first resolver answered */
