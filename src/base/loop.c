@@ -10,7 +10,11 @@
  * libuv says it idled in the kernel, is what the callbacks of one turn took, those of I/O included:
  * libuv runs them inside its poll, so that marks right before and after it would miss them. Kept are
  * the turns above LOOP_LAG_FLOOR_US that no later turn has outdone: busy times fall from the oldest to
- * the newest, and many small ones cannot push out a large one. */
+ * the newest, and many small ones cannot push out a large one.
+ *
+ * Stalls: a process that is stopped, frozen or starved in the kernel idles there longer than libuv had
+ * asked for. What is beyond that was not spent waiting for the world, and is lag too. A watch bounds
+ * how long libuv asks for, so that a stall shows when no timer was due either. */
 #include "lattice-probe/loop.h"
 
 #include <assert.h>
@@ -24,6 +28,8 @@
 #include "lattice-probe/err.h"
 
 #define LAGS_MAX 64
+#define WATCH_MS 250
+#define STALL_FLOOR_US (50 * US_PER_MS) /* less is what a busy machine's scheduler takes */
 
 struct lag {
 	struct mono end;
@@ -34,6 +40,7 @@ struct loop {
 	uv_loop_t uv;
 	uv_timer_t alarm;
 	uv_prepare_t prepare;
+	uv_timer_t watch;
 	struct loop_timer **heap; /* heap[0] is due first; slot = index + 1 */
 	size_t heap_count;
 	size_t heap_capacity;
@@ -41,6 +48,7 @@ struct loop {
 	bool is_firing;
 	struct mono turn_start;   /* the last uv_prepare; never: the loop has not turned yet */
 	uint64_t turn_idle_ns;    /* libuv's idle time then */
+	int64_t turn_sleep_us;    /* how long libuv was going to idle at most */
 	struct lag lags[LAGS_MAX];
 	size_t lag_count;
 };
@@ -73,6 +81,8 @@ static int64_t busy_in_turn(const struct loop *loop, struct mono now, uint64_t i
 {
 	int64_t idle_us = (int64_t)(idle_ns - loop->turn_idle_ns) / 1000;
 
+	if (idle_us - loop->turn_sleep_us > STALL_FLOOR_US)
+		idle_us = loop->turn_sleep_us;
 	return mono_is_set(loop->turn_start) ? mono_since(now, loop->turn_start) - idle_us : 0;
 }
 
@@ -88,6 +98,16 @@ static void note_lag(struct loop *loop, struct mono end, int64_t busy_us)
 	loop->lags[loop->lag_count++] = (struct lag){ end, busy_us };
 }
 
+/* Until the next timer. Not uv_backend_timeout: with descriptors newly watched that says 0. */
+static int64_t longest_sleep_us(const struct loop *loop)
+{
+	uint64_t sleep_ms = uv_timer_get_due_in(&loop->watch);
+
+	if (uv_is_active((const uv_handle_t *)&loop->alarm) && uv_timer_get_due_in(&loop->alarm) < sleep_ms)
+		sleep_ms = uv_timer_get_due_in(&loop->alarm);
+	return (int64_t)sleep_ms * US_PER_MS;
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
 	struct loop *loop = handle->data;
@@ -97,6 +117,7 @@ static void on_prepare(uv_prepare_t *handle)
 
 	loop->turn_start = now;
 	loop->turn_idle_ns = idle_ns;
+	loop->turn_sleep_us = longest_sleep_us(loop);
 	if (busy_us >= LOOP_LAG_FLOOR_US)
 		note_lag(loop, now, busy_us);
 }
@@ -129,6 +150,12 @@ int64_t loop_lag_since(const struct loop *loop, struct mono since)
 
 static void on_alarm(uv_timer_t *handle);
 
+/* To have been woken is all. */
+static void on_watch(uv_timer_t *handle)
+{
+	(void)handle;
+}
+
 /* libuv aborts when, behind the descriptor it polls with, there is none left for the pipe its signals
  * go through. */
 static bool has_descriptors(void)
@@ -157,12 +184,15 @@ struct loop *loop_new(void)
 	}
 	if (uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME) != 0)
 		assert(!"libuv is older than 1.39");
-	/* These two only initialise fields; libuv documents no failure but a wrong loop. */
+	/* These only initialise fields; libuv documents no failure but a wrong loop. */
 	(void)uv_timer_init(&loop->uv, &loop->alarm);
 	(void)uv_prepare_init(&loop->uv, &loop->prepare);
+	(void)uv_timer_init(&loop->uv, &loop->watch);
 	loop->alarm.data = loop->prepare.data = loop;
 	(void)uv_prepare_start(&loop->prepare, on_prepare);
 	uv_unref((uv_handle_t *)&loop->prepare);
+	(void)uv_timer_start(&loop->watch, on_watch, WATCH_MS, WATCH_MS);
+	uv_unref((uv_handle_t *)&loop->watch);
 	return loop;
 }
 
@@ -175,6 +205,7 @@ void loop_free(struct loop *loop)
 	assert(loop->heap_count == 0);
 	uv_close((uv_handle_t *)&loop->alarm, NULL);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
+	uv_close((uv_handle_t *)&loop->watch, NULL);
 	/* Lets handles that were stopped in the last turn, and cancelled work, come to their end. A
 	 * loop_stop that came too late to stop anything would end the first run at once. */
 	if (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
@@ -190,6 +221,7 @@ static void start_turn(struct loop *loop)
 {
 	loop->turn_start = mono_now();
 	loop->turn_idle_ns = uv_metrics_idle_time(&loop->uv);
+	loop->turn_sleep_us = 0;
 }
 
 void loop_run(struct loop *loop)

@@ -138,6 +138,34 @@ def test_late_runs_and_instants_slept_through(runner, world):
     assert runner.samples("Success") == counters["run"]
 
 
+def test_a_run_that_was_slept_through_is_no_failure_of_the_service(runner, world, origin):
+    """Stopped while a healthy service thinks: its answer is there in time, and nobody to see it. Whether
+    the answer or the limit is met first when it goes on is chance; a time it has none."""
+    origin.set_script({"routes": {"/slept": {"first_byte_delay_ms": 500}}})
+    url = f"http://127.0.0.1:{origin.http_port}/slept"
+    daemon = runner.start({"slow": {"url": url, "interval": "3s"}}, "--verbose")
+    for seen in (1, 2):
+        daemon.wait_until(lambda seen=seen: len(origin.requests()) == seen, "a request")
+        daemon.signal(signal.SIGSTOP)
+        time.sleep(1.5)  # the fault itself: the run's time passes
+        daemon.signal(signal.SIGCONT)
+        daemon.wait_until(lambda seen=seen: sum(daemon.runs().values()) == seen, "its end")
+    counters = balanced(daemon.stop())
+    assert set(daemon.runs()) <= {("ok", True), ("local_fault", True)}, daemon.log
+    assert counters["run"] == 2 and runner.entries("HealthFailures") == runner.entries("Latency") == []
+
+
+def test_the_standard_streams_may_come_closed(runner, world, gate):
+    """The first socket would be the log, and the log would go into it."""
+    conf = runner.command.conf({"web": world.http("closed")}, {"interval": "1s", "timeout": "900ms",
+        "dns_timeout": "400ms", "connect_timeout": "500ms", "tls_timeout": "500ms"}, {"period": "1s"})
+    env = {**probe_command.STATIC_CREDENTIALS, "AWS_ENDPOINT_URL_CLOUDWATCH": gate.url}
+    daemon = runner.command.run(conf, env=env, wrap=("sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-'))
+    runner.wait_for_samples(daemon, "Success", 2)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0 and gate.rejections() == []
+
+
 def test_a_local_fault_is_no_failure_of_the_service(runner, world):
     daemon = runner.start({"denied": world.denied(), "good": world.http("beside")})
     runner.wait_for_samples(daemon, "LocalFaults", 2)

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lattice-probe/loop.h"
@@ -339,6 +341,62 @@ static void waiting_is_no_lag(void **state)
 	assert_true(loop_lag_since(*state, begin) < 100000);
 }
 
+/* A child stops this process, and lets it go on when it has stood still for so long. */
+static pid_t stop_us_for(unsigned duration_us)
+{
+	pid_t parent = getpid();
+	pid_t child = fork();
+
+	if (child == 0) {
+		(void)usleep(50000); /* until the loop waits */
+		(void)kill(parent, SIGSTOP);
+		(void)usleep(duration_us);
+		(void)kill(parent, SIGCONT);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	return child;
+}
+
+/* Whatever is asked from a timer's callback must know already: it decides what a timeout is worth. */
+static void a_stopped_process_is_lag_that_the_first_timer_sees(void **state)
+{
+	char story[16] = "";
+	struct step step = make(*state, 'x', story);
+	struct mono begin = mono_now();
+	bool done = false;
+	pid_t child = stop_us_for(600000);
+
+	step.done = &done;
+	step.busy_us = 1000;
+	start(&step, 200000);
+	loop_run_until(*state, &done);
+	assert_true(loop_lag_since(*state, begin) >= 200000);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void a_stop_that_no_timer_was_due_in_is_lag_too(void **state)
+{
+	struct mono begin = mono_now();
+	pid_t child = stop_us_for(700000);
+
+	run_for(*state, 2000000);
+	assert_true(loop_lag_since(*state, begin) >= 200000);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* New descriptors have libuv say that it will not sleep; it does. */
+static void waiting_for_a_new_descriptor_is_no_lag(void **state)
+{
+	struct mono begin = mono_now();
+	struct echo echo;
+
+	open_echo(*state, &echo);
+	run_for(*state, 240000);
+	close_echo(&echo);
+	assert_true(loop_lag_since(*state, begin) < 120000);
+}
+
 static void the_current_turn_counts(void **state)
 {
 	char story[16] = "";
@@ -419,6 +477,9 @@ int main(void)
 		CASE(a_busy_timer_is_lag),
 		CASE(a_busy_io_callback_is_lag),
 		CASE(waiting_is_no_lag),
+		CASE(a_stopped_process_is_lag_that_the_first_timer_sees),
+		CASE(a_stop_that_no_timer_was_due_in_is_lag_too),
+		CASE(waiting_for_a_new_descriptor_is_no_lag),
 		CASE(the_current_turn_counts),
 		CASE(only_the_part_after_the_asked_instant_counts),
 		CASE(small_lags_do_not_push_out_a_large_one),
