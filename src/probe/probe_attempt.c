@@ -141,7 +141,7 @@ static void on_hop_resolved(void *user)
 	if (best->answer.outcome != OUTCOME_OK) {
 		attempt->failed_us = best->answer.elapsed_us;
 		probe_lookup_stop(&attempt->lookup);
-		end_because(attempt, best->answer.outcome, best->answer.detail);
+		end_because(attempt, probe_doubt_timeout(attempt->probe, best->answer.outcome), best->answer.detail);
 		return;
 	}
 	attempt->record.phase_us[PHASE_DNS] += best->answer.elapsed_us;

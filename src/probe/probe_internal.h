@@ -23,6 +23,7 @@ struct lookup_question {
 	struct probe_lookup *lookup;
 	struct resolver_query *query; /* NULL: not asked, or ended */
 	bool is_wanted;
+	bool is_started;              /* its first datagram has left */
 	bool is_ended;
 	struct resolver_answer answer; /* meaningful when ended */
 };
@@ -31,6 +32,7 @@ struct probe_lookup {
 	const struct probe_context *context;
 	enum target_ip ip;
 	struct lookup_question questions[LOOKUP_FAMILIES];
+	struct mono asked;
 	struct loop_timer limit; /* runs only when a deadline was given */
 	bool is_done;
 	void (*started)(void *user); /* first datagram left; may be NULL */

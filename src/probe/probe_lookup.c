@@ -2,6 +2,7 @@
 #include "probe_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +76,7 @@ static void on_started(void *user)
 {
 	struct lookup_question *question = user;
 
+	question->is_started = true;
 	if (question->lookup->started)
 		question->lookup->started(question->lookup->user);
 }
@@ -91,21 +93,27 @@ static void on_answer(void *user, const struct resolver_answer *answer)
 		finish(lookup);
 }
 
+/* A question that never left was held back by our own budget: that is not the world's answer. */
+static void give_up(struct lookup_question *question, int64_t elapsed_us)
+{
+	resolver_cancel(question->query);
+	question->query = NULL;
+	question->is_ended = true;
+	question->answer = (struct resolver_answer){
+		.outcome = question->is_started ? OUTCOME_DNS_TIMEOUT : OUTCOME_LOCAL_FAULT,
+		.elapsed_us = elapsed_us, .message = { .rcode = -1, .ttl_s = -1 } };
+	(void)snprintf(question->answer.detail, sizeof question->answer.detail, "%s", question->is_started ?
+		"the run's time was over" : "the question waited for max_dns_rate until the run's time was over");
+}
+
 static void on_limit(void *user)
 {
 	struct probe_lookup *lookup = user;
+	int64_t elapsed_us = mono_since(mono_now(), lookup->asked);
 
-	for (size_t i = 0; i < LOOKUP_FAMILIES; i++) {
-		struct lookup_question *question = &lookup->questions[i];
-
-		if (!question->query)
-			continue;
-		resolver_cancel(question->query);
-		question->query = NULL;
-		question->is_ended = true;
-		question->answer = (struct resolver_answer){ .outcome = OUTCOME_DNS_TIMEOUT,
-			.message = { .rcode = -1, .ttl_s = -1 }, .detail = "the run's time was over" };
-	}
+	for (size_t i = 0; i < LOOKUP_FAMILIES; i++)
+		if (lookup->questions[i].query)
+			give_up(&lookup->questions[i], elapsed_us);
 	finish(lookup);
 }
 
@@ -128,8 +136,8 @@ bool probe_lookup_start(struct probe_lookup *lookup, const struct probe_context 
 	const struct target *target, const char *host, int64_t timeout_us, struct mono deadline,
 	void (*started)(void *user), void (*done)(void *user), void *user)
 {
-	*lookup = (struct probe_lookup){ .context = context, .ip = target->ip, .started = started,
-		.done = done, .user = user };
+	*lookup = (struct probe_lookup){ .context = context, .ip = target->ip, .asked = mono_now(),
+		.started = started, .done = done, .user = user };
 	if (target->ip != TARGET_IP_V6 && !ask(lookup, target, host, timeout_us, LOOKUP_A))
 		goto fail;
 	if (target->ip != TARGET_IP_V4 && !ask(lookup, target, host, timeout_us, LOOKUP_AAAA))

@@ -12,6 +12,7 @@
 
 #include "probe_fixture.h"
 
+#include "lattice-probe/loop.h"
 #include "lattice-probe/probe.h"
 #include "lattice-probe/result.h"
 #include "lattice-probe/target.h"
@@ -81,6 +82,68 @@ static void a_hop_from_https_to_http_is_not_made(void **state)
 	probe_fixture_reply(302, "http://127.0.0.1/");
 	assert_int_equal(probe_fixture.transfer_count, 1);
 	assert_int_equal(probe_fixture.result.outcome, OUTCOME_HTTP_STATUS);
+}
+
+/* Until the deadline; whether its question has left decides whose fault that is. */
+static void run_out_of_time_in_a_hop(bool has_left)
+{
+	struct mono begin;
+
+	probe_fixture.target->follow_redirects = true;
+	probe_fixture.target->timeout_us = 40 * US_PER_MS;
+	probe_fixture_start("http://127.0.0.1/");
+	begin = mono_now();
+	probe_fixture_reply(302, "http://silent.test/");
+	for (size_t i = 0; i < probe_fixture.question_count && has_left; i++)
+		probe_fixture.questions[i].started(probe_fixture.questions[i].user);
+	probe_fixture_turn();
+	assert_true(probe_fixture.result.failed_us >= 30 * US_PER_MS);
+	assert_true(probe_fixture.result.failed_us <= mono_since(mono_now(), begin));
+	assert_int_equal(probe_fixture.result.total_us,
+		3 * PROBE_FIXTURE_STEP_US + probe_fixture.result.failed_us);
+}
+
+static void the_time_a_hop_waited_for_its_name_is_the_runs(void **state)
+{
+	(void)state;
+	probe_fixture.context.lag_limit_us = US_PER_S;
+	run_out_of_time_in_a_hop(true);
+	assert_int_equal(probe_fixture.result.outcome, OUTCOME_DNS_TIMEOUT);
+}
+
+static void a_hop_held_back_by_our_own_budget_is_our_own_fault(void **state)
+{
+	(void)state;
+	run_out_of_time_in_a_hop(false);
+	assert_int_equal(probe_fixture.result.outcome, OUTCOME_LOCAL_FAULT);
+}
+
+static void wait_away_from_the_loop(int64_t duration_us)
+{
+	for (struct mono begin = mono_now(); mono_since(mono_now(), begin) < duration_us;)
+		;
+}
+
+static void time_the_name_of_a_hop_out(void *user)
+{
+	(void)user;
+	wait_away_from_the_loop(20 * US_PER_MS);
+	probe_fixture_answer_failure("silent.test", DNS_TYPE_A, OUTCOME_DNS_TIMEOUT);
+	probe_fixture_answer_failure("silent.test", DNS_TYPE_AAAA, OUTCOME_DNS_TIMEOUT);
+}
+
+static void a_hops_timeout_while_the_loop_was_away_is_our_own_fault(void **state)
+{
+	struct loop_timer timer = { 0 };
+
+	(void)state;
+	probe_fixture.context.lag_limit_us = 10 * US_PER_MS;
+	probe_fixture.target->follow_redirects = true;
+	probe_fixture_start("http://127.0.0.1/");
+	probe_fixture_reply(302, "http://silent.test/");
+	assert_int_equal(loop_timer_start(probe_fixture.loop, &timer, mono_now(), time_the_name_of_a_hop_out, NULL), 0);
+	probe_fixture_turn();
+	assert_int_equal(probe_fixture.result.outcome, OUTCOME_LOCAL_FAULT);
 }
 
 static void a_hop_whose_name_fails_is_a_failure_of_dns(void **state)
@@ -214,6 +277,9 @@ int main(void)
 		CASE(a_sixth_hop_is_not_made),
 		CASE(a_hop_to_a_denied_address_is_not_made),
 		CASE(a_hop_from_https_to_http_is_not_made),
+		CASE(the_time_a_hop_waited_for_its_name_is_the_runs),
+		CASE(a_hop_held_back_by_our_own_budget_is_our_own_fault),
+		CASE(a_hops_timeout_while_the_loop_was_away_is_our_own_fault),
 		CASE(a_hop_whose_name_fails_is_a_failure_of_dns),
 		CASE(headers_stay_with_their_own_origin),
 		CASE(a_post_becomes_a_get_where_rfc_9110_lets_it),
