@@ -59,6 +59,7 @@ struct conf {
 	struct conf_static_dimension static_dimensions[CONF_STATIC_DIMENSIONS_MAX];
 	size_t static_dimension_count;
 	int expected_agents;
+	int64_t backfill_interval_us;  /* of backfill_rate: at most one request of old data in it */
 	int max_metrics;
 
 	/* [probe NAME], in the order of the files; disabled ones (enabled = no) are left out but counted */

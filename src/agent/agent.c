@@ -100,14 +100,24 @@ static void stop(struct agent *agent)
 		on_runs_overdue(agent);
 }
 
+void agent_output_broken(struct agent *agent)
+{
+	agent->exit_code = 1;
+	if (!agent->is_stopping)
+		stop(agent);
+}
+
+/* What still waits is counted as dropped before the closing line, unless a flush was on its way. */
 static void stop_at_once(struct agent *agent)
 {
+	bool must_flush = agent->is_running && !agent->is_flushing;
+
 	agent_runs_cancel(agent);
-	if (agent->is_running) {
-		agent->stop_deadline = mono_now();
+	agent->stop_deadline = mono_now();
+	if (must_flush)
 		flush(agent);
-	}
-	loop_stop(agent->loop);
+	else
+		loop_stop(agent->loop);
 }
 
 /* timeout(1) and some supervisors signal a process and then its group: that is one wish, not two. */
@@ -142,15 +152,8 @@ static void give_up(struct agent *agent, const char *why)
 	loop_stop(agent->loop);
 }
 
-static void start_running(struct agent *agent)
+static void log_started(const struct agent *agent)
 {
-	agent->context.region = agent->facts.region;
-	if (credentials_set_region(agent->credentials, agent->facts.region) != 0 ||
-	    !agent_metrics_start(agent) || !agent_runs_start(agent)) {
-		give_up(agent, "no memory, or no endpoint for the region");
-		return;
-	}
-	agent->is_running = true;
 	log_info("event=started probes=%zu disabled=%zu agent_id=%s agent_id_from=%s region=%s", agent->probe_count,
 		agent->conf->disabled_count, agent->facts.agent_id, agent->facts.agent_id_source,
 		agent->facts.region[0] ? agent->facts.region : "unknown");
@@ -159,13 +162,51 @@ static void start_running(struct agent *agent)
 			 "to %s or to conf.d beside it, then restart\"", agent->options.conf_path);
 }
 
+static void start_running(struct agent *agent)
+{
+	if (!agent_metrics_start(agent) || !agent_runs_start(agent)) {
+		give_up(agent, "no memory, or no endpoint for the region");
+		return;
+	}
+	agent->is_running = true;
+	log_started(agent);
+}
+
+/* Without any, the signed runs say why by themselves, and the others need none. */
+static void on_credentials(void *user, int err, const char *why)
+{
+	(void)err;
+	(void)why;
+	start_running(user);
+}
+
+static bool has_signed_probe(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->target_count; i++)
+		if (conf->targets[i]->auth == TARGET_AUTH_SIGV4)
+			return true;
+	return false;
+}
+
+/* A signed probe waits for the credentials' first fetch, or it would fail for this host's own haste. */
+static void prepare_running(struct agent *agent)
+{
+	agent->context.region = agent->facts.region;
+	if (credentials_set_region(agent->credentials, agent->facts.region) != 0) {
+		give_up(agent, "the region's name is too long");
+		return;
+	}
+	if (!has_signed_probe(agent->conf) || credentials_wait(agent->credentials, on_credentials, agent) != 0)
+		start_running(agent);
+}
+
 static void find_identity(void *user);
 
 static void on_identity(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why)
 {
 	if (!err) {
 		agent->facts = *facts;
-		start_running(agent);
+		prepare_running(agent);
 		return;
 	}
 	agent->identity_wait_us = agent->identity_wait_us ? agent->identity_wait_us * 2 : IDENTITY_WAIT_US;

@@ -92,6 +92,9 @@ void agent_metrics_free(struct agent *agent);
 /* A run has ended (or was cancelled): shutdown may go on. */
 void agent_run_ended(struct agent *agent);
 
+/* A dry run has nobody left to print to: it ends, as a failure. */
+void agent_output_broken(struct agent *agent);
+
 struct agent {
 	struct conf *conf; /* owned */
 	struct agent_options options;

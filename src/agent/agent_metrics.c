@@ -125,12 +125,23 @@ static void follow_skew(struct agent *agent)
 		log_info("event=clock_skew_over skew_s=%" PRId64, skew_us / US_PER_S);
 }
 
+/* Whoever read the datums of a dry run has gone (head, a full disk). */
+static bool output_is_broken(const struct agent *agent)
+{
+	struct sink_counters counters;
+
+	sink_read_counters(agent->sink, &counters);
+	return counters.dropped[SINK_DROP_WRITE] > 0;
+}
+
 static void on_close(void *user)
 {
 	struct agent *agent = user;
 
 	follow_skew(agent);
 	aggregate_close_due(agent->aggregate, wall_now());
+	if (agent->options.dry_run && output_is_broken(agent))
+		agent_output_broken(agent);
 	agent_metrics_plan(agent);
 }
 
@@ -219,7 +230,8 @@ static struct sink *make_sink(struct agent *agent)
 	return sink_cloudwatch_new(agent->loop, agent->transport, agent->credentials,
 		&(struct sink_cloudwatch_options){ .endpoint = endpoint, .region = agent->facts.region,
 			.namespace_ = agent->conf->namespace_, .queue_max_datums = QUEUE_MAX_DATUMS,
-			.spread_us = spread_us(agent), .random_seed = (uint64_t)mono_now().us,
+			.spread_us = spread_us(agent),
+			.backfill_interval_us = agent->conf->backfill_interval_us, .random_seed = (uint64_t)mono_now().us,
 			.dropped = on_dropped, .user = agent });
 }
 

@@ -48,13 +48,23 @@ static int after_output(int code)
 	return CLI_EXIT_UNKNOWN;
 }
 
+/* getopt begins its messages with argv[0]. */
+static int run_named(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "lattice-probe %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
 static int run_command(int argc, char **argv)
 {
 	if (strcmp(argv[1], "--version") == 0)
 		return cmd_version(argc - 1, argv + 1);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return run_named(&commands[i], argc - 1, argv + 1);
 	fprintf(stderr, "lattice-probe: there is no command '%s'\n\n", argv[1]);
 	print_usage(stderr);
 	return CLI_EXIT_USAGE;

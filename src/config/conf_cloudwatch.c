@@ -51,6 +51,22 @@ int conf_cloudwatch_set_period(struct conf_builder *builder, struct conf_setting
 	return 0;
 }
 
+/* "6/min": as an interval, which is what the sink keeps to. */
+int conf_cloudwatch_set_backfill_rate(struct conf_builder *builder, struct conf_setting *setting)
+{
+	const char *slash = strstr(setting->value, "/min");
+	char number[8] = "";
+	int64_t rate = 0;
+
+	if (slash && slash[4] == '\0' && (size_t)(slash - setting->value) < sizeof number)
+		memcpy(number, setting->value, (size_t)(slash - setting->value));
+	if (parse_int64(number, 1, 600, &rate) != 0)
+		refuse(builder, setting, "is no rate");
+	else
+		builder->conf->backfill_interval_us = 60 * US_PER_S / rate;
+	return 0;
+}
+
 /* The shape of us-east-1, us-gov-west-1, eusc-de-east-1: words of small letters, then a number. */
 static bool is_region(const char *text)
 {

@@ -236,6 +236,7 @@ int conf_agent_set_resolver(struct conf_builder *builder, struct conf_setting *s
 
 int conf_cloudwatch_set_namespace(struct conf_builder *builder, struct conf_setting *setting);
 int conf_cloudwatch_set_period(struct conf_builder *builder, struct conf_setting *setting);
+int conf_cloudwatch_set_backfill_rate(struct conf_builder *builder, struct conf_setting *setting);
 int conf_cloudwatch_set_region(struct conf_builder *builder, struct conf_setting *setting);
 int conf_cloudwatch_set_endpoint(struct conf_builder *builder, struct conf_setting *setting);
 int conf_cloudwatch_set_proxy(struct conf_builder *builder, struct conf_setting *setting);

@@ -109,7 +109,7 @@ static void describe(struct http_transfer *transfer)
 		words = strerror(reply->os_errno);
 	else if (!*words)
 		words = curl_easy_strerror((CURLcode)reply->curl_code);
-	(void)snprintf(reply->detail, sizeof reply->detail, "%s: %.120s", stages[reply->stage], words);
+	(void)snprintf(reply->detail, sizeof reply->detail, "%s%s%.120s", stages[reply->stage], *words ? ": " : "", words);
 	for (char *at = reply->detail; *at; at++)
 		if (*at < ' ' || *at > '~')
 			*at = '?';

@@ -6,7 +6,9 @@ wants no rejection at all.
 """
 
 import json
+import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -75,6 +77,17 @@ def test_dry_run_prints_what_would_be_sent(runner, world, gate):
     assert successes[0]["Dimensions"] == [{"Name": "Service", "Value": "good"}, {"Name": "Environment", "Value": "test"}]
     assert {each["MetricName"] for each in datums} >= METRICS_OF_A_GOOD_RUN
     assert gate.requests() == [] and gate.rejections() == []
+
+
+def test_a_dry_run_ends_when_nobody_reads_it(command, world):
+    conf = command.conf({"good": world.http("unread")}, {"interval": "1s", "timeout": "900ms"}, {"period": "1s"})
+    reader, writer = os.pipe()
+    process = subprocess.Popen([command.binary, "run", "-c", conf, "--dry-run"], stdin=subprocess.DEVNULL, stdout=writer,
+                               stderr=subprocess.PIPE, text=True, env=command.environment())
+    os.close(writer)
+    os.close(reader)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode != 0 and "cause=write" in log and "event=stopped" in log, log
 
 
 def test_a_partial_window_is_published_on_sigterm(runner, world, gate):

@@ -29,6 +29,17 @@ def test_credentials_of_the_instance(runner, world, gate, imds, wants_token):
     assert all(entry["status"] != 401 for entry in imds.requests())
 
 
+def test_a_signed_probe_waits_for_the_first_credentials(runner, world, origin, imds):
+    """Were it to start before they are there, each start would be a local fault."""
+    imds.apply({"faults": [{"action": "delay", "delay_ms": 300}]})
+    origin.script.routes["/"] = {}
+    daemon = runner.start({"signed": world.scripted_tls("slow-keys", {}, auth="sigv4", sign_host="slow-keys.probe.test")},
+                          "--verbose", env={"AWS_EC2_METADATA_DISABLED": "false",
+                                            "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url})
+    daemon.wait_until(daemon.runs, "a run")
+    assert balanced(daemon.stop())["local"] == 0, daemon.log
+
+
 def test_the_instance_names_agent_region_and_dimensions(runner, world, gate, imds, wants_token):
     daemon = publishes(runner, world, "facts", {
         "AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url},

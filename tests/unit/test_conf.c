@@ -75,6 +75,7 @@ static void the_defaults_are_those_of_the_manual(void **state)
 		assert_string_equal(conf->dimension_sets[0].names[0], "Service");
 		assert_int_equal(conf->static_dimension_count, 0);
 		assert_int_equal(conf->expected_agents, 1);
+		assert_int_equal(conf->backfill_interval_us, 10 * US_PER_S);
 		assert_int_equal(conf->max_metrics, 1000);
 		assert_int_equal(conf->target_count, 0);
 		conf_free(conf);
@@ -147,7 +148,8 @@ static void every_key_of_cloudwatch_reaches_its_place(void **state)
 		"endpoint = https://VPCE-1.monitoring.us-east-1.vpce.amazonaws.com:443/\nproxy = http://10.0.0.9:3128\n"
 		"metrics = TlsLatency, CertificateDaysRemaining\nfailure_metrics = always\nagent_metrics = both\n"
 		"dimension_sets = Service, Stage | AvailabilityZoneId,Service |Stage\n"
-		"dimension.Stage = beta 2\ndimension.Team = core\nexpected_agents = 12\nmax_metrics = 50000\n");
+		"dimension.Stage = beta 2\ndimension.Team = core\nexpected_agents = 12\nmax_metrics = 50000\n"
+		"backfill_rate = 30/min\n");
 
 	(void)state;
 	assert_string_equal(conf->namespace_, "Team/Probes");
@@ -169,6 +171,7 @@ static void every_key_of_cloudwatch_reaches_its_place(void **state)
 	assert_string_equal(conf->dimension_sets[1].names[0], "AvailabilityZoneId");
 	assert_int_equal(conf->dimension_sets[2].count, 0);
 	assert_int_equal(conf->expected_agents, 12);
+	assert_int_equal(conf->backfill_interval_us, 2 * US_PER_S);
 	assert_int_equal(conf->max_metrics, 50000);
 	conf_free(conf);
 }

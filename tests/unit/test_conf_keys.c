@@ -40,8 +40,7 @@ static void each_row_says_all_it_should(void **state)
 /* The design gives these to later work. */
 static void no_key_of_later_work_is_known(void **state)
 {
-	static const char *const names[] = { "state_directory", "store_retention", "store_max_size", "outbox_max_size",
-		"backfill_rate" };
+	static const char *const names[] = { "state_directory", "store_retention", "store_max_size", "outbox_max_size" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
