@@ -178,7 +178,7 @@ static int64_t time_in_socket(struct msghdr *header)
 }
 
 /* Into the scratch room. The arrival is the kernel's, so that neither a busy loop nor a busy machine
- * counts as the server's time; a step of the clock in between cannot move it before the departure. */
+ * counts as the server's time. One from before the departure tells of a step of the clock in between. */
 static ssize_t receive_stamped(struct resolver_channel *channel, int fd, struct mono *ret_arrived)
 {
 	struct resolver_scratch *scratch = &channel->pool->scratch;
@@ -197,8 +197,8 @@ static ssize_t receive_stamped(struct resolver_channel *channel, int fd, struct 
 		return length;
 	waited_us = time_in_socket(&header);
 	*ret_arrived = now;
-	if (waited_us > 0)
-		*ret_arrived = mono_since(now, channel->sent) > waited_us ? mono_add(now, -waited_us) : channel->sent;
+	if (waited_us > 0 && waited_us <= mono_since(now, channel->sent))
+		*ret_arrived = mono_add(now, -waited_us);
 	return length;
 }
 

@@ -185,6 +185,7 @@ static void init_attempt(struct probe *probe, struct probe_attempt *attempt, con
 {
 	attempt->probe = probe;
 	attempt->failed_us = PHASE_NONE;
+	attempt->spent_us = dns_us == PHASE_NONE ? 0 : dns_us;
 	attempt->certificate_days = CERTIFICATE_DAYS_NONE;
 	attempt->record = (struct attempt){ .tcp_rtt_us = -1, .tcp_retransmits = -1 };
 	for (size_t i = 0; i < PHASE_COUNT; i++)

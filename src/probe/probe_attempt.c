@@ -50,7 +50,7 @@ static void end(struct probe_attempt *attempt, enum outcome outcome)
 {
 	attempt->record.outcome = outcome;
 	attempt->is_ended = true;
-	attempt->record.total_us = phases_sum(attempt->record.phase_us);
+	attempt->record.total_us = attempt->spent_us;
 	if (attempt->failed_us != PHASE_NONE)
 		attempt->record.total_us += attempt->failed_us;
 	if (outcome != OUTCOME_OK)
@@ -65,17 +65,26 @@ static void end_because(struct probe_attempt *attempt, enum outcome outcome, con
 	end(attempt, outcome);
 }
 
-/* Hops add up phase by phase; one that some hop never completed stays incomplete. */
+/* Hops add up phase by phase. One that the last hop did not complete was not completed by the run,
+ * however quick it was on the hops before: their time is only in the total. */
 static void add_phases(struct probe_attempt *attempt, const int64_t phase_us[static PHASE_COUNT])
 {
 	int64_t *sum_us = attempt->record.phase_us;
 
 	for (size_t i = PHASE_CONNECT; i < PHASE_COUNT; i++) {
-		if (attempt->hops == 0 || sum_us[i] == PHASE_NONE)
-			sum_us[i] = phase_us[i];
-		else if (phase_us[i] != PHASE_NONE)
-			sum_us[i] += phase_us[i];
+		if (phase_us[i] == PHASE_NONE) {
+			sum_us[i] = PHASE_NONE;
+			continue;
+		}
+		sum_us[i] = (sum_us[i] == PHASE_NONE ? 0 : sum_us[i]) + phase_us[i];
+		attempt->spent_us += phase_us[i];
 	}
+}
+
+static void forget_phases(struct probe_attempt *attempt)
+{
+	for (size_t i = 0; i < PHASE_COUNT; i++)
+		attempt->record.phase_us[i] = PHASE_NONE;
 }
 
 static void keep_reply(struct probe_attempt *attempt, const struct http_reply *reply)
@@ -140,11 +149,13 @@ static void on_hop_resolved(void *user)
 
 	if (best->answer.outcome != OUTCOME_OK) {
 		attempt->failed_us = best->answer.elapsed_us;
+		forget_phases(attempt);
 		probe_lookup_stop(&attempt->lookup);
 		end_because(attempt, probe_doubt_timeout(attempt->probe, best->answer.outcome), best->answer.detail);
 		return;
 	}
 	attempt->record.phase_us[PHASE_DNS] += best->answer.elapsed_us;
+	attempt->spent_us += best->answer.elapsed_us;
 	address = best->answer.message.addresses[0];
 	address_set_port(&address, current_url(attempt)->port);
 	probe_lookup_stop(&attempt->lookup);

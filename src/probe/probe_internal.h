@@ -61,6 +61,7 @@ void probe_lookup_stop(struct probe_lookup *lookup);
 struct probe_attempt {
 	struct probe *probe;
 	struct attempt record;
+	int64_t spent_us;             /* in completed phases, of all hops */
 	int64_t failed_us;            /* PHASE_NONE: nothing failed */
 	bool is_ended;
 	bool has_reply;

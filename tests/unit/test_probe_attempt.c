@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <curl/curl.h>
+
 #include "probe_fixture.h"
 
 #include "lattice-probe/loop.h"
@@ -156,7 +158,21 @@ static void a_hop_whose_name_fails_is_a_failure_of_dns(void **state)
 	probe_fixture_answer_failure("gone.test", DNS_TYPE_AAAA, OUTCOME_DNS_NXDOMAIN);
 	assert_int_equal(probe_fixture.result.outcome, OUTCOME_DNS_NXDOMAIN);
 	assert_int_equal(probe_fixture.result.failed_us, PROBE_FIXTURE_DNS_US);
+	assert_int_equal(probe_fixture.result.phase_us[PHASE_CONNECT], PHASE_NONE);
 	assert_int_equal(probe_fixture.result.total_us, 3 * PROBE_FIXTURE_STEP_US + PROBE_FIXTURE_DNS_US);
+}
+
+static void a_hop_that_is_refused_has_no_connect_time(void **state)
+{
+	(void)state;
+	probe_fixture.target->follow_redirects = true;
+	probe_fixture_start("http://one.test/");
+	probe_fixture_answer("one.test", DNS_TYPE_A, "127.0.0.1");
+	probe_fixture_reply(302, "http://127.0.0.2/");
+	probe_fixture_end_in_connect(probe_fixture_last_transfer(), CURLE_COULDNT_CONNECT, HTTP_END_ERROR);
+	assert_int_equal(probe_fixture.result.outcome, OUTCOME_CONNECT_REFUSED);
+	probe_fixture_assert_phases(PROBE_FIXTURE_DNS_US, PHASE_NONE, PHASE_NONE, PHASE_NONE, PHASE_NONE,
+		PROBE_FIXTURE_DNS_US + 4 * PROBE_FIXTURE_STEP_US);
 }
 
 static void headers_stay_with_their_own_origin(void **state)
@@ -281,6 +297,7 @@ int main(void)
 		CASE(a_hop_held_back_by_our_own_budget_is_our_own_fault),
 		CASE(a_hops_timeout_while_the_loop_was_away_is_our_own_fault),
 		CASE(a_hop_whose_name_fails_is_a_failure_of_dns),
+		CASE(a_hop_that_is_refused_has_no_connect_time),
 		CASE(headers_stay_with_their_own_origin),
 		CASE(a_post_becomes_a_get_where_rfc_9110_lets_it),
 		CASE(a_named_host_gets_a_signature_and_a_hop_gets_none),
