@@ -258,9 +258,10 @@ def test_closed_standard_descriptors(command, nginx, closed, code):
 # ---- check-config
 
 def test_the_shipped_configuration_is_good(command):
-    answer = command.command("check-config", "-c", ROOT / "conf" / "lattice-probe.conf")
+    path = ROOT / "conf" / "lattice-probe.conf"
+    answer = command.command("check-config", "-c", path)
     assert answer.code == 0, answer
-    assert not too_wide(answer.stdout)
+    assert not too_wide(answer.stdout.replace(str(path), "PATH"))  # the tree may lie deep
 
 
 def test_all_mistakes_are_reported(command):
