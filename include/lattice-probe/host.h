@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host: what this machine says of itself to anybody: whose hardware it is, and counters of its kernel
+ * and network card that explain silence. Reads /proc and /sys and asks ethtool; needs no root. Returns;
+ * never logs. */
+#ifndef LATTICE_PROBE_HOST_H
+#define LATTICE_PROBE_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HOST_TEXT_SIZE 64
+
+/* DMI strings of the firmware; "" where there is none. */
+struct host_identity {
+	char vendor[HOST_TEXT_SIZE];    /* sys_vendor: "Amazon EC2" on Nitro */
+	char product[HOST_TEXT_SIZE];   /* product_name: the instance type on Nitro */
+	char asset_tag[HOST_TEXT_SIZE]; /* board_asset_tag: "i-…" on Nitro */
+};
+
+/* What the firmware's strings say about EC2. On Nitro sys_vendor is "Amazon EC2" and board_asset_tag
+ * the instance id; on Xen instances bios_version holds "amazon"
+ * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html). */
+enum host_platform {
+	HOST_PLATFORM_UNKNOWN, /* nothing to read (containers often hide it), or nothing that tells */
+	HOST_PLATFORM_EC2,
+	HOST_PLATFORM_OTHER    /* another vendor's name is written there */
+};
+
+/* Reads below `root` ("" for the real one; tests give a folder). */
+enum host_platform host_read_identity(const char *root, struct host_identity *ret_identity);
+
+/* TcpExt TCPRetransFail of /proc/net/netstat: rises when this host itself drops what it retransmits
+ * (an output chain). False: not there. */
+bool host_read_retransmit_failures(uint64_t *ret_count);
+
+/* linklocal_allowance_exceeded of an ENA device: packets to link-local services (DNS, IMDS, NTP) dropped
+ * for exceeding 1024 a second
+ * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-network-performance-ena.html).
+ * False: the device does not count it. */
+bool host_read_link_local_drops(const char *device, uint64_t *ret_count);
+
+/* Names the network namespace of this process: "net:[4026531840]"; "" unknown. */
+void host_read_network_namespace(char ret_text[static HOST_TEXT_SIZE]);
+
+#endif
