@@ -23,7 +23,6 @@ HEADER_ROOMS = {
     "evidence.h": "diagnose",  # its .c comes later
     "host.h": "net",  # its .c comes later
     "publishing.h": "diagnose",  # its .c comes later
-    "route.h": "net",  # its .c comes later
     "status_client.h": "agent",  # its .c comes later
     "story.h": "diagnose",  # its .c comes later
     "control_facts.h": "diagnose",  # shared by control_lattice, control_ec2, control_rules, control_claims
