@@ -57,8 +57,11 @@ struct http_request {
 	int64_t tls_timeout_us;           /* of the TLS phase */
 	struct mono deadline;             /* of the whole; never extended */
 	int64_t max_body_bytes;           /* the transfer ends when a body is longer */
-	int max_segment_bytes;            /* TCP_MAXSEG, for both directions; 0: as the kernel finds it */
-	bool ends_at_tls;                 /* end when the handshake is done, sending nothing: DONE, status 0 */
+	int max_segment_bytes;            /* TCP_MAXSEG, for both directions, 88 to 32767; 0: as the kernel
+	                                     finds it */
+	bool ends_at_tls;                 /* end as DONE with status 0 once the handshake is done and the
+	                                     certificate accepted (for http: once connected), without a byte
+	                                     of HTTP. What TLS 1.3 lets a server refuse later is not seen */
 	bool keep_body;                   /* false: only counted (no expectation needs it), but the first
 	                                     8 KiB of a 403 are kept: they say who refused */
 };
@@ -117,12 +120,13 @@ struct http_reply {
 	char tls_version[16];  /* "TLSv1.3"; "" without TLS */
 	char alpn[16];         /* the protocol agreed on, "h2"; "" none */
 	int tls_alert;         /* description of the fatal alert received (RFC 8446 section 6.2); -1: none */
-	bool is_not_tls;       /* what the peer sent first in the handshake is no TLS record */
+	bool is_not_tls;       /* what the peer sent first in the handshake is no TLS record: another protocol
+	                          (a plain HTTP server's 400), or fewer bytes than a record's header */
 
 	int64_t work_us;       /* the longest stretch of our own computing for it (a handshake's): no lag */
 	int64_t tcp_rtt_us;    /* TCP_INFO; -1 unless ESTABLISHED was reached */
 	int32_t tcp_retransmits; /* total; -1: unknown */
-	int tcp_mss_bytes;     /* the largest segment we offered to take; 0: unknown */
+	int tcp_mss_bytes;     /* our SYN's MSS: the largest segment we offered to take; 0: unknown */
 	char detail[160];      /* the stage and what the system or curl say, made printable; for people */
 };
 

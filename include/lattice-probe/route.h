@@ -45,8 +45,9 @@ struct route {
 	bool is_link_scope;        /* no gateway: the destination itself is asked for on the link */
 };
 
-/* Looks an address up, its port and scope id included where they are not 0. 0 with *ret_route filled, also when there is no route (kind says so); ERR_NOFD,
- * ERR_IO, ERR_PROTOCOL when the kernel could not be asked. */
+/* Looks an address up, its port and scope id included where they are not 0. 0 with *ret_route filled,
+ * also when there is no route (kind says so); ERR_NOFD, ERR_IO, ERR_PROTOCOL when the kernel could not
+ * be asked. */
 int route_lookup(const union address *destination, struct route *ret_route);
 
 /* What is known of the next hop on a route of kind UNICAST: its gateway, else the destination. 0, or as

@@ -226,6 +226,7 @@ static struct http_transfer *transfer_new(struct http_client *client, const stru
 	transfer->fd = -1;
 	transfer->reply.tcp_rtt_us = -1;
 	transfer->reply.tcp_retransmits = -1;
+	transfer->reply.tls_alert = -1;
 	buf_init(&transfer->response.header_text, 2 * HTTP_HEADERS_MAX_BYTES);
 	buf_init(&transfer->response.body, (size_t)request->max_body_bytes);
 	move_to(transfer, &client->running);

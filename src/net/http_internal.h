@@ -121,7 +121,7 @@ struct http_transfer {
 
 	X509_STORE *store;           /* for SSL_CTX_FUNCTION; NULL: not verified */
 	SSL_CTX *tls_context;        /* a reference, to unhook ourselves at the end */
-	bool has_fatal_alert;        /* the peer refused, even if after "our" end of the handshake */
+	bool has_record;             /* the header of the peer's first TLS record, or what stands there, was seen */
 	long verify_expired;         /* first fault of each kind that the chain has */
 	long verify_other;
 

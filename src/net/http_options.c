@@ -246,6 +246,12 @@ static CURLcode set_tls(struct http_transfer *transfer)
 	SET(CURLOPT_SSL_VERIFYHOST, request->tls_verify ? 2L : 0L);
 	SET(CURLOPT_SSL_CTX_FUNCTION, http_tls_setup);
 	SET(CURLOPT_SSL_CTX_DATA, transfer);
+	/* Stops after the check of the name, which curl makes after OpenSSL's handshake. But a curl that has
+	 * agreed on HTTP/2 begins with it at once: http_tls_setup offers it instead. */
+	if (request->ends_at_tls) {
+		SET(CURLOPT_CONNECT_ONLY, 1L);
+		SET(CURLOPT_SSL_ENABLE_ALPN, 0L);
+	}
 	return code;
 }
 

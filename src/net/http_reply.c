@@ -29,7 +29,7 @@ static void withdraw_secured(struct http_transfer *transfer, CURLcode code)
 
 	if (mono_is_set(reply->first_byte))
 		return;
-	if (transfer->has_fatal_alert || code == CURLE_PEER_FAILED_VERIFICATION ||
+	if (reply->tls_alert >= 0 || code == CURLE_PEER_FAILED_VERIFICATION ||
 	    code == CURLE_SSL_CONNECT_ERROR)
 		reply->secured = (struct mono){ 0 };
 	if (code == CURLE_PEER_FAILED_VERIFICATION && reply->verify_result == 0)
@@ -69,7 +69,7 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 	struct http_reply *reply = &transfer->reply;
 
 	/* curl is content with a 101, and with status lines whose number is none. */
-	if (code == CURLE_OK && !response->is_header_complete)
+	if (code == CURLE_OK && !response->is_header_complete && !transfer->request.ends_at_tls)
 		code = CURLE_WEIRD_SERVER_REPLY;
 	else if (code == CURLE_OK)
 		end = HTTP_END_DONE;
@@ -87,6 +87,16 @@ static void settle_end(struct http_transfer *transfer, enum http_end end, CURLco
 	}
 	reply->end = end;
 	reply->curl_code = (int)code;
+}
+
+/* A peer that said something and closed before OpenSSL had the five bytes of a record's header. The
+ * kernel counts the FIN as a byte. */
+static bool is_too_short_for_tls(const struct http_transfer *transfer)
+{
+	const struct http_reply *reply = &transfer->reply;
+
+	return reply->stage == HTTP_STAGE_TLS && reply->end == HTTP_END_ERROR && transfer->tls_context &&
+	       !transfer->has_record && transfer->tcp.received_bytes > 1 && !transfer->request.proxy;
 }
 
 static void describe(struct http_transfer *transfer)
@@ -131,7 +141,9 @@ void http_reply_settle(struct http_transfer *transfer, enum http_end end, CURLco
 	if (transfer->is_measured) {
 		reply->tcp_rtt_us = mono_is_set(reply->connected) ? transfer->tcp.rtt_us : -1;
 		reply->tcp_retransmits = transfer->tcp.retransmits;
+		reply->tcp_mss_bytes = transfer->tcp.mss_bytes;
 	}
+	reply->is_not_tls |= is_too_short_for_tls(transfer);
 	describe(transfer);
 }
 

@@ -76,7 +76,9 @@ static void on_connected(void *user, int events)
 	/* A reset came after the handshake: a refused SYN says ECONNREFUSED. */
 	if (os_errno == 0 || os_errno == ECONNRESET || os_errno == EPIPE)
 		http_connected(transfer);
-	if (os_errno == 0)
+	if (os_errno == 0 && transfer->request.ends_at_tls && !transfer->request.url->is_tls)
+		http_end(transfer, HTTP_END_DONE, CURLE_OK);
+	else if (os_errno == 0)
 		http_hand_over(transfer);
 	else
 		http_end(transfer, HTTP_END_ERROR,
@@ -114,6 +116,13 @@ static int begin_connect(struct http_transfer *transfer, const union address *ad
 	return watched->poll ? 0 : ERR_NOMEM;
 }
 
+/* The SYN carries it, so it has to be set before. */
+static bool limit_segments(int fd, int max_segment_bytes)
+{
+	return max_segment_bytes == 0 ||
+	       setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &max_segment_bytes, sizeof max_segment_bytes) == 0;
+}
+
 int http_socket_connect(struct http_transfer *transfer)
 {
 	union address address = destination(&transfer->request);
@@ -126,6 +135,10 @@ int http_socket_connect(struct http_transfer *transfer)
 	if (transfer->fd < 0)
 		return http_end_soon(transfer, CURLE_COULDNT_CONNECT, errno);
 	transfer->is_fd_ours = true;
+	if (!limit_segments(transfer->fd, transfer->request.max_segment_bytes)) {
+		transfer->is_attempted = false;
+		return http_end_soon(transfer, CURLE_BAD_FUNCTION_ARGUMENT, errno);
+	}
 	return begin_connect(transfer, &address);
 }
 

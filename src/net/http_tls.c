@@ -104,19 +104,73 @@ static int on_verify(X509_STORE_CTX *chain, void *user)
 	return 1;
 }
 
+/* The first alert that ends the connection. TLS 1.3 has no levels: what is neither a farewell nor a
+ * user's cancelling is fatal, whatever it says of itself (RFC 8446 section 6). */
+static void note_alert(struct http_reply *reply, const SSL *tls, int level, int description)
+{
+	bool is_fatal = level == SSL3_AL_FATAL;
+
+	if (SSL_version(tls) == TLS1_3_VERSION)
+		is_fatal = description != SSL_AD_CLOSE_NOTIFY && description != SSL_AD_USER_CANCELLED;
+	if (is_fatal && reply->tls_alert < 0)
+		reply->tls_alert = description;
+}
+
+/* The name comes from the peer, and OpenSSL leaves it to curl to look whether it was offered. */
+static void note_protocol(struct http_reply *reply, const SSL *tls)
+{
+	const unsigned char *name;
+	unsigned length;
+
+	SSL_get0_alpn_selected(tls, &name, &length);
+	if (length >= sizeof reply->alpn)
+		length = sizeof reply->alpn - 1;
+	for (unsigned i = 0; i < length; i++)
+		reply->alpn[i] = name[i] > ' ' && name[i] <= '~' ? (char)name[i] : '?';
+	reply->alpn[length] = '\0';
+}
+
 static void on_info(const SSL *tls, int where, int code)
 {
 	struct http_transfer *transfer = transfer_of(tls);
 
 	if (!transfer)
 		return;
-	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && code >> 8 == SSL3_AL_FATAL)
-		transfer->has_fatal_alert = true;
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+		note_alert(&transfer->reply, tls, code >> 8, code & 0xff);
 	if (!(where & SSL_CB_HANDSHAKE_DONE) || mono_is_set(transfer->reply.secured))
 		return; /* TLS 1.3 reports each session ticket as one more handshake */
 	(void)snprintf(transfer->reply.tls_version, sizeof transfer->reply.tls_version, "%s",
 		SSL_get_version(tls));
+	note_protocol(&transfer->reply, tls);
 	http_secured(transfer);
+}
+
+/* The first five bytes of the peer: type, version 3.x, length of a record (RFC 8446 section 5.1), which
+ * holds its part of the handshake or an alert. OpenSSL shows them before it judges them. */
+static void on_message(int is_written, int version, int type, const void *bytes, size_t length, SSL *tls,
+	void *user)
+{
+	struct http_transfer *transfer = transfer_of(tls);
+	const unsigned char *header = bytes;
+
+	(void)version;
+	(void)user;
+	if (!transfer || is_written || type != SSL3_RT_HEADER || length < 2 || transfer->has_record)
+		return;
+	transfer->has_record = true;
+	transfer->reply.is_not_tls = (header[0] != SSL3_RT_HANDSHAKE && header[0] != SSL3_RT_ALERT) ||
+				     header[1] != SSL3_VERSION_MAJOR;
+}
+
+/* The protocols that curl offers for such a request (RFC 7301 section 3.1). */
+static bool offer_protocols(SSL_CTX *context, const struct http_transfer *transfer)
+{
+	static const unsigned char protocols[] = { 2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1' };
+	bool has_http2 = transfer->request.version != TARGET_HTTP_1_1 && transfer->client->has_http2;
+	unsigned skipped = has_http2 ? 0 : 3;
+
+	return SSL_CTX_set_alpn_protos(context, protocols + skipped, sizeof protocols - skipped) == 0;
 }
 
 CURLcode http_tls_setup(CURL *easy, void *context, void *user)
@@ -128,10 +182,13 @@ CURLcode http_tls_setup(CURL *easy, void *context, void *user)
 	    SSL_CTX_up_ref(context) != 1)
 		return CURLE_OUT_OF_MEMORY;
 	transfer->tls_context = context;
+	if (transfer->request.ends_at_tls && !offer_protocols(context, transfer))
+		return CURLE_OUT_OF_MEMORY;
 	if (transfer->store)
 		SSL_CTX_set1_cert_store(context, transfer->store);
 	SSL_CTX_set_cert_verify_callback(context, on_verify, NULL);
 	SSL_CTX_set_info_callback(context, on_info);
+	SSL_CTX_set_msg_callback(context, on_message);
 	return CURLE_OK;
 }
 

@@ -17,6 +17,7 @@
 struct tcp_info_reading {
 	int64_t rtt_us;          /* smoothed */
 	int32_t retransmits;     /* total, the SYN's included */
+	int mss_bytes;           /* that our SYN offers */
 	uint64_t received_bytes; /* of payload; 0 on kernels that do not say */
 };
 

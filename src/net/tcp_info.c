@@ -7,6 +7,16 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#define TIMESTAMPS_BYTES 12 /* TCPOLEN_TSTAMP_ALIGNED */
+
+/* The MSS option of our SYN. With timestamps agreed on, the kernel takes the room for them off. */
+static int offered_mss(const struct tcp_info *info)
+{
+	int bytes = (int)info->tcpi_advmss;
+
+	return info->tcpi_options & TCPI_OPT_TIMESTAMPS ? bytes + TIMESTAMPS_BYTES : bytes;
+}
+
 bool tcp_info_read(int fd, struct tcp_info_reading *ret_reading)
 {
 	struct tcp_info info = { 0 };
@@ -18,6 +28,7 @@ bool tcp_info_read(int fd, struct tcp_info_reading *ret_reading)
 	*ret_reading = (struct tcp_info_reading){
 		.rtt_us = info.tcpi_rtt,
 		.retransmits = (int32_t)info.tcpi_total_retrans,
+		.mss_bytes = offered_mss(&info),
 		.received_bytes = info.tcpi_bytes_received,
 	};
 	return true;

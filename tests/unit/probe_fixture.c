@@ -199,6 +199,7 @@ void probe_fixture_reply_to(struct http_transfer *transfer, int status, const ch
 	struct mono at = mono_now();
 	const struct http_header_line header = { "Location", location };
 	struct http_reply reply = { .end = HTTP_END_DONE, .stage = HTTP_STAGE_DONE, .status = status,
+		.tls_alert = -1,
 		.http_version = 11, .start = at, .body = "", .work_us = probe_fixture.work_us, .tcp_rtt_us = 20, .tcp_retransmits = 1,
 		.headers = &header, .header_count = location ? 1 : 0 };
 
@@ -222,7 +223,7 @@ void probe_fixture_end_in_connect(struct http_transfer *transfer, int curl_code,
 	struct mono at = mono_now();
 	struct http_reply refused = { .end = end, .stage = HTTP_STAGE_CONNECT, .curl_code = curl_code,
 		.os_errno = end == HTTP_END_ERROR ? ECONNREFUSED : 0, .start = at, .body = "", .tcp_rtt_us = -1,
-		.tcp_retransmits = -1 };
+		.tcp_retransmits = -1, .tls_alert = -1 };
 
 	transfer->is_open = false;
 	refused.finished = step(&at);

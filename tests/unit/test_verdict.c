@@ -31,7 +31,7 @@ static int setup(void **state)
 	assert_non_null(fixture);
 	fixture->target = target_new();
 	assert_non_null(fixture->target);
-	fixture->reply = (struct http_reply){ .end = HTTP_END_DONE, .stage = HTTP_STAGE_DONE,
+	fixture->reply = (struct http_reply){ .end = HTTP_END_DONE, .stage = HTTP_STAGE_DONE, .tls_alert = -1,
 		.status = 200, .http_version = 11, .body = "" };
 	*state = fixture;
 	return 0;
@@ -144,7 +144,8 @@ static void fail_with(struct fixture *fixture, enum http_stage stage, int curl_c
 {
 	struct http_reply *reply = &fixture->reply;
 
-	*reply = (struct http_reply){ .stage = stage, .curl_code = curl_code, .os_errno = os_errno, .body = "" };
+	*reply = (struct http_reply){ .stage = stage, .curl_code = curl_code, .os_errno = os_errno, .tls_alert = -1,
+		.body = "" };
 	reply->end = curl_code == CURLE_OPERATION_TIMEDOUT ? HTTP_END_TIMEOUT : HTTP_END_ERROR;
 	memcpy(reply->detail, "words", sizeof "words");
 }
