@@ -21,7 +21,6 @@ HEADER_ROOMS = {
     "diagnosis.h": "diagnose",  # its .c comes later
     "diagnosis.def": "diagnose",  # its .c comes later
     "evidence.h": "diagnose",  # its .c comes later
-    "host.h": "net",  # its .c comes later
     "publishing.h": "diagnose",  # its .c comes later
     "status_client.h": "agent",  # its .c comes later
     "story.h": "diagnose",  # its .c comes later
