@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* route_tool: what route says of addresses, so that a test can hold it against the kernel it runs on.
  * Each argument is an address, with port or without: one JSON line for each. "default-4" and
- * "default-6" ask for the default route. */
+ * "default-6" ask for the default route, "DEVICE/STATISTIC" for a counter of a device's driver. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "lattice-probe/err.h"
+#include "lattice-probe/host.h"
 #include "lattice-probe/parse.h"
 #include "lattice-probe/route.h"
 
@@ -57,12 +58,26 @@ static void describe(const char *text)
 		"is_link_scope", route.is_link_scope, "neighbour", route_neighbour_name(neighbour)));
 }
 
+static void count(const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char device[64];
+	uint64_t value = 0;
+	bool is_counted;
+
+	(void)snprintf(device, sizeof device, "%.*s", (int)(slash - text), text);
+	is_counted = host_counter_of_device(device, slash + 1, &value);
+	print(json_pack("{s:b,s:I}", "is_counted", is_counted, "count", (json_int_t)value));
+}
+
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "default-4") == 0 || strcmp(argv[i], "default-6") == 0)
 			print(json_pack("{s:b}", "has_default",
 				route_has_default(strcmp(argv[i], "default-4") == 0 ? AF_INET : AF_INET6)));
+		else if (strchr(argv[i], '/'))
+			count(argv[i]);
 		else
 			describe(argv[i]);
 	}
