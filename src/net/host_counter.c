@@ -67,7 +67,7 @@ static bool find_in_pair(const char *names, const char *values, const char *name
 		struct word found = next_word(&names);
 		struct word value = next_word(&values);
 
-		if (found.length == 0 || value.length == 0)
+		if (found.length == 0)
 			return false;
 		if (is_word(found, name))
 			return read_number(value, ret_count);

@@ -131,6 +131,7 @@ static void the_protocol_agreed_on_is_told(void **state)
 	exchange_with(exchange, &good, NULL, origin_answer, trust_ours);
 	assert_string_equal(exchange->reply.alpn, "");
 	assert_int_equal(exchange->reply.end, HTTP_END_DONE);
+	assert_false(exchange->reply.is_not_tls);
 }
 
 /* Newer releases of OpenSSL (3.0.19, for one) refuse what was not offered. */

@@ -313,6 +313,37 @@ static void attributes_nobody_asked_for_are_skipped(void **state)
 	assert_int_equal(message.device_index, 4);
 }
 
+static void attributes_that_lie_about_their_length_are_malformed(void **state)
+{
+	static const uint16_t lengths[] = { 0, 1, 3, 9, 12, 0xffff };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		struct writing writing;
+		struct route_message message;
+		size_t at;
+
+		begin_route(&writing, &default_route);
+		at = writing.length;
+		put_number(&writing, RTA_METRICS, 3); /* one that is skipped */
+		memcpy(writing.bytes + at, &lengths[i], sizeof lengths[i]);
+		assert_int_equal(parse(&writing, &message), ERR_PROTOCOL);
+	}
+}
+
+static void a_next_hop_stays_within_its_attribute(void **state)
+{
+	static const unsigned char hop[] = { 16, 0, 0, 0, 3, 0, 0, 0 };
+	struct writing writing;
+	struct route_message message;
+
+	(void)state;
+	begin_route(&writing, &default_route);
+	put_attribute(&writing, RTA_MULTIPATH, hop, sizeof hop);
+	put_address(&writing, RTA_GATEWAY, "10.9.0.3"); /* eight bytes that would fit */
+	assert_int_equal(parse(&writing, &message), ERR_PROTOCOL);
+}
+
 static void headers_that_lie_are_malformed(void **state)
 {
 	struct rtmsg odd_family = default_route, long_prefix = default_route;
@@ -522,6 +553,8 @@ int main(void)
 		cmocka_unit_test(a_cached_error_is_that_of_a_sender),
 		cmocka_unit_test(a_value_of_the_wrong_size_is_malformed),
 		cmocka_unit_test(attributes_nobody_asked_for_are_skipped),
+		cmocka_unit_test(attributes_that_lie_about_their_length_are_malformed),
+		cmocka_unit_test(a_next_hop_stays_within_its_attribute),
 		cmocka_unit_test(headers_that_lie_are_malformed),
 		cmocka_unit_test(each_state_of_a_neighbour_has_its_word),
 		cmocka_unit_test(a_refusal_is_an_errno),
