@@ -16,12 +16,24 @@ ENETUNREACH, EACCES, EINVAL, EHOSTUNREACH = 101, 13, 22, 113
 WAIT_S = 20
 
 
+PREFIX = "lproute"
+
+
+def clear_killed_runs():
+    """Namespaces are named after the process that made them; those whose maker is gone go too."""
+    for line in run("ip", "netns", "list").stdout.splitlines():
+        name = line.split()[0]
+        maker = name.removeprefix(PREFIX).partition("-")[0]
+        if name.startswith(PREFIX) and maker.isdigit() and not os.path.exists(f"/proc/{maker}"):
+            run("ip", "netns", "delete", name, check=False)
+
+
 class Pair:
     """A host (eth0 10.9.0.10, fd00:9::10) and a router (10.9.0.1, fd00:9::1) on one link."""
 
     def __init__(self, tool):
         self.tool = tool
-        self.names = {room: f"lproute{os.getpid()}-{room}" for room in ("host", "router")}
+        self.names = {room: f"{PREFIX}{os.getpid()}-{room}" for room in ("host", "router")}
 
     def up(self):
         for name in self.names.values():
@@ -82,6 +94,7 @@ def pair(lattice_probe):
     tool = lattice_probe.parent / "tests" / "support" / "route_tool"
     if not os.access(tool, os.X_OK):
         pytest.fail(f"no route_tool at {tool}; make check-lab builds it")
+    clear_killed_runs()
     made = Pair(tool)
     try:
         made.up()
