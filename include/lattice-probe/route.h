@@ -12,7 +12,8 @@
 
 #include "lattice-probe/parse.h"
 
-/* rtm_type of a route, or of one that refuses the lookup's errno, which is also that of connect(). */
+/* rtm_type of a route, or of one that refuses the lookup's errno, which is also that of connect() (where
+ * IPv6 is switched off, connect() may say EADDRNOTAVAIL to ROUTE_NONE). */
 enum route_kind {
 	ROUTE_NONE,        /* no route: ENETUNREACH. Also an ip rule "unreachable" */
 	ROUTE_UNICAST,     /* by a device, directly or over a gateway */

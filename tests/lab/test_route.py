@@ -12,11 +12,9 @@ from laboratory import run
 LATTICE = "169.254.171.33"
 LATTICE_V6 = "fd00:ec2:80::a9fe:ab21"
 MAIN_TABLE, OTHER_TABLE = 254, 77
-ENETUNREACH, EACCES, EINVAL, EHOSTUNREACH = 101, 13, 22, 113
-WAIT_S = 20
-
-
+ENETUNREACH, EACCES, EINVAL, EHOSTUNREACH, EADDRNOTAVAIL = 101, 13, 22, 113, 99
 PREFIX = "lproute"
+WAIT_S = 20
 
 
 def clear_killed_runs():
@@ -73,10 +71,10 @@ class Pair:
         pytest.fail(f"no link-local address in {room}")
 
     def touch(self, address):
-        """Lets the host look for a neighbour: connects, and does not wait for the answer."""
+        """Connects without waiting for the answer; gives the errno. The host looks for its neighbour."""
         family = "AF_INET6" if ":" in address else "AF_INET"
-        self.inside("host", "python3", "-c", f"import socket; s = socket.socket(socket.{family}); "
-                    f"s.setblocking(False); s.connect_ex(('{address}', 443))")
+        return int(self.inside("host", "python3", "-c", f"import socket; s = socket.socket(socket.{family}); "
+                               f"s.setblocking(False); print(s.connect_ex(('{address}', 443)))"))
 
     def wait_for_neighbour(self, address, *states):
         end = time.monotonic() + WAIT_S
@@ -107,7 +105,17 @@ def test_without_a_default_route_there_is_none(pair):
     for address in (LATTICE, "2001:db8::1"):
         seen = pair.ask(address)
         assert (seen["kind"], seen["error"], seen["device"], seen["prefix_length"]) == ("none", ENETUNREACH, "", -1)
+        assert pair.touch(address) == ENETUNREACH
     assert [each["has_default"] for each in pair.ask("default-4", "default-6")] == [False, False]
+
+
+def test_without_ipv6_there_is_no_route(pair):
+    pair.ip("route add default via fd00:9::1")
+    pair.inside("host", "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
+    seen = pair.ask(LATTICE_V6)
+    assert (seen["kind"], seen["error"]) == ("none", ENETUNREACH)
+    assert pair.touch(LATTICE_V6) in (ENETUNREACH, EADDRNOTAVAIL)
+    assert not pair.ask("default-6")["has_default"]
 
 
 def test_the_default_route_leads_over_the_gateway(pair):
@@ -146,6 +154,7 @@ def test_a_route_that_refuses_is_told_by_its_kind(pair, kind, error):
     for seen in pair.ask(LATTICE, LATTICE_V6):
         assert (seen["kind"], seen["error"], seen["device"]) == (kind, error, "")
         assert (seen["prefix"], seen["prefix_length"]) == ("", -1)
+    assert pair.touch(LATTICE) == error and pair.touch(LATTICE_V6) == error
 
 
 def test_a_default_route_that_refuses_leads_nowhere(pair):
@@ -181,9 +190,11 @@ def test_rules_about_ports_and_protocols_hold(pair):
     plain, secure = pair.ask(f"{LATTICE}:80", f"{LATTICE}:443")
     assert (plain["gateway"], secure["gateway"]) == ("10.9.0.1", "10.9.0.7")
     pair.ip("rule add to 192.0.2.0/24 prohibit")
-    assert pair.ask("192.0.2.1")["kind"] == "prohibit"
     pair.ip("rule add to 198.51.100.0/24 unreachable")
-    assert pair.ask("198.51.100.1")["kind"] == "none"
+    pair.ip("rule add to 203.0.113.0/24 blackhole")
+    for address, kind in (("192.0.2.1", "prohibit"), ("198.51.100.1", "none"), ("203.0.113.1", "blackhole")):
+        seen = pair.ask(address)
+        assert (seen["kind"], seen["error"]) == (kind, pair.touch(address))
 
 
 def test_a_zeroconf_route_asks_on_the_link_in_vain(pair):
