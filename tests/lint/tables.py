@@ -15,12 +15,8 @@ LEVELS = (
 
 # A header belongs to the room where the .c of its name lives; one without goes here, with its room.
 HEADER_ROOMS = {
-    "address_class.h": "diagnose",  # its .c comes later
     "control.h": "diagnose",  # its .c comes later
     "diagnose.h": "diagnose",  # its .c comes later
-    "diagnosis.h": "diagnose",  # its .c comes later
-    "diagnosis.def": "diagnose",  # its .c comes later
-    "evidence.h": "diagnose",  # its .c comes later
     "publishing.h": "diagnose",  # its .c comes later
     "status_client.h": "agent",  # its .c comes later
     "story.h": "diagnose",  # its .c comes later
