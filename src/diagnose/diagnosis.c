@@ -159,7 +159,7 @@ void diagnosis_decide(const struct evidence *evidence, struct diagnosis *ret_dia
 	diagnosis_view_init(&view, evidence);
 	if (diagnosis_view_ended(&view, OUTCOME_OK))
 		decide_healthy(&view, ret_diagnosis);
-	else if (view.main && outcome_is_local(view.main->outcome))
+	else if (view.main && outcome_is_local(view.main->outcome) && !diagnosis_view_is_routeless(&view))
 		decide_local(&view, ret_diagnosis);
 	else
 		decide_failure(&view, ret_diagnosis);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DNS gave an address, and the connection to it fails: is it the wrong address? Never when the VPC
  * resolver gives one of the same kind; and what a filter of this host refused says nothing of DNS. */
+#include "lattice-probe/diagnosis.h"
+
 #include "diagnosis_internal.h"
 
 static bool is_unconnected(const struct diagnosis_view *view)
@@ -22,11 +24,6 @@ static bool decide_denied(const struct diagnosis_view *view, struct diagnosis *r
 }
 
 /* ---- families --------------------------------------------------------------------------------- */
-
-static bool has_default(const struct diagnosis_view *view, bool is_v6)
-{
-	return is_v6 ? view->evidence->where.has_ipv6_default : view->evidence->where.has_ipv4_default;
-}
 
 static bool all_paths_are(const struct diagnosis_view *view, sa_family_t family)
 {
@@ -55,11 +52,9 @@ static bool decide_family(const struct diagnosis_view *view, struct diagnosis *r
 	bool is_v6 = path->address.sa.sa_family == AF_INET6;
 	bool is_set = view->target->ip == (is_v6 ? TARGET_IP_V6 : TARGET_IP_V4);
 
-	if (path->route.kind != ROUTE_NONE || path->route.error == 0 || !view->evidence->where.is_asked)
+	if (!view->evidence->where.is_asked || !diagnosis_view_is_routeless(view))
 		return false;
-	if (view->main && view->main->outcome != OUTCOME_CONNECT_UNREACHABLE)
-		return false;
-	if (has_default(view, is_v6) || !has_default(view, !is_v6) ||
+	if (diagnosis_view_has_default(view, is_v6) || !diagnosis_view_has_default(view, !is_v6) ||
 	    !all_paths_are(view, path->address.sa.sa_family))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_USABLE_FAMILY,

@@ -7,9 +7,11 @@
  * first. That Lattice does not work in a zone is AWS's list of one day: it is certain only when nothing
  * after it says NO, either. All YES: nothing is left to name, and the path is silent. An empty list of
  * associations means "none" only to the VPC's owner; an association that was seen counts for anyone. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdio.h>
+
+#include "diagnosis_internal.h"
 
 #define MSS_SAFE_BYTES 1460 /* 1500 less the headers of IPv4 and TCP: passes any Ethernet */
 

@@ -5,6 +5,8 @@
  * since that ends a run's question; without one, the first. Two addresses of the VPC resolver are one
  * witness. Silence is only blamed on the VPC's settings when those settings are known: a filter on the way
  * looks the same. */
+#include "lattice-probe/diagnosis.h"
+
 #include "diagnosis_internal.h"
 
 static bool is_silent(enum outcome outcome)

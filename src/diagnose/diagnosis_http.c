@@ -3,10 +3,12 @@
  * Only the text of Lattice's 403 is known. Otherwise: an answer with headers or a body of its own, or with
  * the application's marker, is the application's; a bare one that echoes our request id crossed Lattice and
  * is likely Lattice's own; a bare one without the echo may be either's. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "diagnosis_internal.h"
 
 enum author { AUTHOR_LATTICE, AUTHOR_APPLICATION, AUTHOR_UNKNOWN };
 

@@ -62,6 +62,12 @@ const struct evidence_path *diagnosis_view_other_path(const struct diagnosis_vie
 /* Nothing proves that this host is in a VPC: no EC2 firmware, no metadata, no VPC resolver. */
 bool diagnosis_view_may_be_outside(const struct diagnosis_view *view);
 
+/* A default route of that address's family leads somewhere. */
+bool diagnosis_view_has_default(const struct diagnosis_view *view, bool is_v6);
+
+/* The kernel has no route and, where it was tried, the connection failed for that. */
+bool diagnosis_view_is_routeless(const struct diagnosis_view *view);
+
 /* The kernel was asked for the route. */
 bool diagnosis_view_knows_route(const struct evidence_path *path);
 

@@ -5,6 +5,8 @@
  * shadowing private zone answers alike. Witnesses for a generated name are resolvers inside (all of them
  * one), a resolver outside (generated names are public), and the complete list of the service network. Of
  * a custom name the outside knows nothing: its zone may be private. */
+#include "lattice-probe/diagnosis.h"
+
 #include "diagnosis_internal.h"
 
 /* Another resolver that stands for the VPC and has an address; else, behind a fallback, the one that

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was odd on the way and is not the cause; and what the evidence excludes. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdlib.h>
+
+#include "diagnosis_internal.h"
 
 #define SKEW_NOTED_US (5 * US_PER_S)
 #define CERTIFICATE_DAYS_NOTED 14

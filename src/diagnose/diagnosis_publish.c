@@ -2,9 +2,11 @@
 /* The service answers; would the agent's own metrics get away? In the order of mending: a clock that AWS
  * refuses spoils every signature, without credentials there is nothing to sign with, then the way to
  * CloudWatch, then its permission. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdlib.h>
+
+#include "diagnosis_internal.h"
 
 static bool decide_clock(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The connection fails, and this host's own place or tables may be why. Certain only where the machine's
  * firmware, or the kernel's refusal, says so; a route that looks odd and carries packets is a note. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <errno.h>
+
+#include "diagnosis_internal.h"
 
 /* Nobody on the link said that he is the address: shorter than three ARP requests, a second apart
  * (RFC 1122 section 2.3.2.1 and Linux's retrans_time_ms), it may still come. */
@@ -76,15 +78,31 @@ static bool decide_outside(const struct diagnosis_view *view, struct diagnosis *
 
 /* ---- no route --------------------------------------------------------------------------------- */
 
+/* A default route is there, and the kernel finds none: a rule ("unreachable") or a table says so. */
+static bool decide_hidden(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
+{
+	bool is_v6 = view->path->address.sa.sa_family == AF_INET6;
+	struct diagnosis_text address;
+
+	if (!view->evidence->where.is_asked || !diagnosis_view_has_default(view, is_v6))
+		return false;
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED, DIAGNOSIS_LIKELY);
+	diagnosis_say_summary(ret_diagnosis, "A rule of this host keeps %s, the address of %s, from its default route.",
+		address_text(view, &address), view->host);
+	diagnosis_say_why(ret_diagnosis, "the kernel finds no route (errno %d), although it has a default route",
+		view->path->route.error);
+	return true;
+}
+
 static bool decide_missing(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
 	const struct route *route = &view->path->route;
 	struct diagnosis_text address;
 
-	if (route->kind != ROUTE_NONE || route->error == 0)
+	if (!diagnosis_view_is_routeless(view))
 		return false;
-	if (view->main && view->main->outcome != OUTCOME_CONNECT_UNREACHABLE)
-		return false;
+	if (decide_hidden(view, ret_diagnosis))
+		return true;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_MISSING,
 		view->evidence->where.is_asked ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "This host has no route to %s, the address of %s.",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "diagnosis_internal.h"
 
 /* What came from outside may hold anything: nothing in it may move a terminal's cursor. */
 static void write_text(char *ret_text, size_t size, const char *format, va_list arguments)

@@ -2,9 +2,11 @@
 /* The connection stands and TLS fails. A second exchange at the same address decides what the first one
  * only suggests: plain HTTP on the port, or the generated name in the handshake. An alert alone has many
  * meanings. */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
 #include <stdlib.h>
+
+#include "diagnosis_internal.h"
 
 /* RFC 8446 section 6.2. */
 enum alert { ALERT_HANDSHAKE_FAILURE = 40, ALERT_INTERNAL_ERROR = 80, ALERT_UNRECOGNIZED_NAME = 112 };

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "diagnosis_internal.h"
+#include "lattice-probe/diagnosis.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "diagnosis_internal.h"
 
 /* ---- resolvers ------------------------------------------------------------------------------ */
 
@@ -151,6 +154,25 @@ const struct evidence_path *diagnosis_view_other_path(const struct diagnosis_vie
 bool diagnosis_view_knows_route(const struct evidence_path *path)
 {
 	return path && (path->route.kind != ROUTE_NONE || path->route.error != 0);
+}
+
+bool diagnosis_view_has_default(const struct diagnosis_view *view, bool is_v6)
+{
+	return is_v6 ? view->evidence->where.has_ipv6_default : view->evidence->where.has_ipv4_default;
+}
+
+/* Where IPv6 is switched off, connect() complains of the missing source address instead; and some keep an
+ * unreachable default route where there is no IPv6. */
+bool diagnosis_view_is_routeless(const struct diagnosis_view *view)
+{
+	const struct route *route = &view->path->route;
+	bool is_v6 = view->path->address.sa.sa_family == AF_INET6;
+
+	if (route->error == 0 || (route->kind != ROUTE_NONE && !(is_v6 && route->kind == ROUTE_UNREACHABLE &&
+			view->evidence->where.is_asked && !diagnosis_view_has_default(view, true))))
+		return false;
+	return !view->main || view->main->outcome == OUTCOME_CONNECT_UNREACHABLE ||
+	       (view->main->outcome == OUTCOME_LOCAL_FAULT && view->main->os_errno == EADDRNOTAVAIL);
 }
 
 bool diagnosis_view_is_zeroconf(const struct route *route)
