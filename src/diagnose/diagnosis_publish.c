@@ -17,11 +17,16 @@ static bool decide_clock(const struct diagnosis_view *view, struct diagnosis *re
 	if (!is_refused && !is_off)
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_CLOCK_SKEW, is_off ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
-	diagnosis_say_summary(ret_diagnosis, "%s answers, but this host's clock is %s by %s, and AWS accepts no more than "
-		"5 min.", view->host, publishing->skew_us >= 0 ? "slow" : "fast",
-		diagnosis_say_time(publishing->skew_us).text);
-	diagnosis_say_why(ret_diagnosis, "CloudWatch's clock less ours: %s%s", publishing->skew_us < 0 ? "-" : "",
-		diagnosis_say_time(publishing->skew_us).text);
+	if (is_off)
+		diagnosis_say_summary(ret_diagnosis, "%s answers, but this host's clock is %s by %s, and AWS accepts no more "
+			"than 5 min.", view->host, publishing->skew_us > 0 ? "slow" : "fast",
+			diagnosis_say_time(publishing->skew_us).text);
+	else
+		diagnosis_say_summary(ret_diagnosis, "%s answers, but CloudWatch refuses this host's signatures for their "
+			"time.", view->host);
+	if (is_off)
+		diagnosis_say_why(ret_diagnosis, "CloudWatch's clock less ours: %s%s", publishing->skew_us < 0 ? "-" : "",
+			diagnosis_say_time(publishing->skew_us).text);
 	if (is_refused)
 		diagnosis_say_why(ret_diagnosis, "CloudWatch refused the signature for its time");
 	return true;

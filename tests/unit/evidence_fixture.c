@@ -267,8 +267,10 @@ void evidence_set_exchange(struct evidence *evidence, enum evidence_exchange_kin
 		exchange->received_bytes = 2;
 		exchange->has_date = true;
 	}
-	if (kind == EXCHANGE_MAIN && outcome == OUTCOME_CONNECT_UNREACHABLE)
+	if (kind == EXCHANGE_MAIN && outcome == OUTCOME_CONNECT_UNREACHABLE) {
 		path->route = (struct route){ .kind = ROUTE_NONE, .error = ENETUNREACH, .prefix_length = -1 };
+		evidence->where.has_ipv4_default = false;
+	}
 }
 
 void evidence_set_status(struct evidence *evidence, int status)

@@ -49,7 +49,8 @@ struct evidence_path *evidence_path(struct evidence *evidence);
 void evidence_set_path_address(struct evidence *evidence, const char *address);
 void evidence_clear_paths(struct evidence *evidence);
 
-/* One exchange as its outcome implies: stage, phases, errno, kernel numbers. */
+/* One exchange as its outcome implies: stage, phases, errno, kernel numbers; "unreachable" of the main one
+ * takes the IPv4 routes away. */
 void evidence_set_exchange(struct evidence *evidence, enum evidence_exchange_kind kind, enum outcome outcome);
 /* A whole HTTP response that was not expected. */
 void evidence_set_status(struct evidence *evidence, int status);
