@@ -58,7 +58,7 @@ static bool decide_family(const struct diagnosis_view *view, struct diagnosis *r
 	    !all_paths_are(view, path->address.sa.sa_family))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_USABLE_FAMILY,
-		lacks_other_family(view, is_v6) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		view->main && lacks_other_family(view, is_v6) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s is reached over %s here%s, and this host has no %s route.", view->host,
 		is_v6 ? "IPv6" : "IPv4", is_set ? " by the probe's setting" : " only", is_v6 ? "IPv6" : "IPv4");
 	diagnosis_say_why(ret_diagnosis, "the kernel has no route to %s and no %s default route",
@@ -86,6 +86,19 @@ static bool is_proven_elsewhere(const struct diagnosis_view *view)
 	return false;
 }
 
+/* Names of endpoints and of resources lead to private addresses of whatever VPC they are in. */
+static bool may_be_endpoint_elsewhere(const struct diagnosis_view *view)
+{
+	return view->path->class_ == ADDRESS_CLASS_PRIVATE &&
+	       (view->target->name == EVIDENCE_NAME_ENDPOINT || view->target->name == EVIDENCE_NAME_RESOURCE);
+}
+
+/* The service may rightly have this address too, and something else keeps it silent. */
+static bool may_be_right(const struct diagnosis_view *view)
+{
+	return diagnosis_view_is_expected(view->path->class_) || may_be_endpoint_elsewhere(view);
+}
+
 static bool decide_wrong_resolver(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
 	const union address *other = view->vpc && view->vpc != view->answering ?
@@ -97,7 +110,7 @@ static bool decide_wrong_resolver(const struct diagnosis_view *view, struct diag
 	if (!is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_WRONG_RESOLVER,
-		is_proven_elsewhere(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		!may_be_right(view) && is_proven_elsewhere(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "The configured resolver leads %s to %s, which does not connect; the VPC "
 		"resolver gives %s.", view->host, diagnosis_say_address(&view->path->address).text,
 		diagnosis_say_address(other).text);
@@ -142,13 +155,6 @@ static bool decide_private_zone(const struct diagnosis_view *view, struct diagno
 }
 
 /* ---- neither Lattice's nor the VPC's ------------------------------------------------------------ */
-
-/* Names of endpoints and of resources lead to private addresses of whatever VPC they are in. */
-static bool may_be_endpoint_elsewhere(const struct diagnosis_view *view)
-{
-	return view->path->class_ == ADDRESS_CLASS_PRIVATE &&
-	       (view->target->name == EVIDENCE_NAME_ENDPOINT || view->target->name == EVIDENCE_NAME_RESOURCE);
-}
 
 static void add_candidates(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {

@@ -222,6 +222,8 @@ static void add_first_resolver(const struct diagnosis_view *view, const struct e
 		return;
 	diagnosis_say_why(ret_diagnosis, "%s is asked first: %s", diagnosis_say_address(&view->first->server).text,
 		outcome_words(diagnosis_view_outcome(view, view->first)));
+	if (ret_diagnosis->confidence == DIAGNOSIS_CERTAIN) /* two faults: either may be the one to mend */
+		ret_diagnosis->confidence = DIAGNOSIS_LIKELY;
 	if (later != DIAGNOSIS_DNS_WRONG_RESOLVER && later != DIAGNOSIS_DNS_REBIND_FILTERED)
 		return;
 	if (!is_silent(diagnosis_view_outcome(view, view->first)))

@@ -52,7 +52,8 @@ static bool decide_tls_port(const struct diagnosis_view *view, struct diagnosis 
 		return false;
 	if (!other || !diagnosis_view_passed(other, HTTP_STAGE_TLS))
 		return false;
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_HTTP_ON_TLS_PORT, DIAGNOSIS_CERTAIN);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_HTTP_ON_TLS_PORT,
+		main->outcome == OUTCOME_HTTP_TIMEOUT ? DIAGNOSIS_LIKELY : DIAGNOSIS_CERTAIN);
 	diagnosis_say_summary(ret_diagnosis, "The URL of %s says http, but port %u speaks TLS.", view->host,
 		(unsigned)view->target->port);
 	diagnosis_say_why(ret_diagnosis, "plain HTTP: %s", outcome_words(main->outcome));

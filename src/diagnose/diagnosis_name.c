@@ -177,7 +177,7 @@ static bool decide_dangling(const struct diagnosis_view *view, const struct evid
 	if (!alias)
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_DANGLING_CNAME,
-		is_missing && outside_agrees(view, resolver) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		is_missing && view->is_vpc_heard && outside_agrees(view, resolver) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s is an alias of %s, which %s.", view->host,
 		alias->cname[0] ? alias->cname : "another name",
 		is_missing ? "does not exist" : "has no address");
@@ -270,8 +270,9 @@ static void decide_nxdomain(const struct diagnosis_view *view, struct diagnosis 
 	}
 	diagnosis_say_summary(ret_diagnosis, "%s does not exist%s.", view->host,
 		witnesses.against >= 2 ? "" : ", or is hidden from here: only one witness was heard");
-	if (!is_custom && witnesses.against >= 2) {
-		/* NXDOMAIN from two that share nothing is what RFC 2308 section 2.1 says it is. */
+	if (!is_custom && witnesses.against >= 2 && view->is_vpc_heard) {
+		/* A zone of this VPC may hold the name: its resolver must have been heard. Beside that, what two
+		 * witnesses that share nothing say is what RFC 2308 section 2.1 says it is. */
 		diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NXDOMAIN, DIAGNOSIS_CERTAIN);
 		ret_diagnosis->basis = DIAGNOSIS_BASIS_DOCUMENTED;
 	} else if (!is_custom || !network_lacks_it(view)) {

@@ -99,13 +99,25 @@ static bool decide_permission(const struct diagnosis_view *view, struct diagnosi
 	return true;
 }
 
-bool diagnosis_publish_decide(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
+/* That the service answers by the resolver asked first is known. */
+static bool is_fine_before(const struct diagnosis_view *view)
 {
-	const struct evidence_publishing *publishing = &view->evidence->publishing;
+	return view->target->name == EVIDENCE_NAME_LITERAL || (view->answering && view->answering == view->first);
+}
 
-	if (!publishing->is_asked)
-		return false;
+static bool decide(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
+{
 	if (decide_clock(view, ret_diagnosis) || decide_credentials(view, ret_diagnosis))
 		return true;
-	return publishing->is_call_made && (decide_way(view, ret_diagnosis) || decide_permission(view, ret_diagnosis));
+	return view->evidence->publishing.is_call_made &&
+	       (decide_way(view, ret_diagnosis) || decide_permission(view, ret_diagnosis));
+}
+
+bool diagnosis_publish_decide(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
+{
+	if (!view->evidence->publishing.is_asked || !decide(view, ret_diagnosis))
+		return false;
+	if (ret_diagnosis->confidence == DIAGNOSIS_CERTAIN && !is_fine_before(view))
+		ret_diagnosis->confidence = DIAGNOSIS_LIKELY;
+	return true;
 }

@@ -104,7 +104,7 @@ static bool decide_missing(const struct diagnosis_view *view, struct diagnosis *
 	if (decide_hidden(view, ret_diagnosis))
 		return true;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_MISSING,
-		view->evidence->where.is_asked ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		view->main && view->evidence->where.is_asked ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "This host has no route to %s, the address of %s.",
 		address_text(view, &address), view->host);
 	diagnosis_say_why(ret_diagnosis, "the kernel's route lookup fails with errno %d%s", route->error,
@@ -153,9 +153,7 @@ static bool is_refusing(enum route_kind kind)
 /* The outcome that connect() has under such a route: EINVAL, EACCES; EHOSTUNREACH. */
 static bool is_refusal_seen(const struct diagnosis_view *view)
 {
-	if (!view->main)
-		return true;
-	return view->main->outcome == (view->path->route.kind == ROUTE_UNREACHABLE ?
+	return view->main && view->main->outcome == (view->path->route.kind == ROUTE_UNREACHABLE ?
 		OUTCOME_CONNECT_UNREACHABLE : OUTCOME_CONNECT_DENIED);
 }
 

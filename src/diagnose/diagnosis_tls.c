@@ -41,6 +41,13 @@ static bool speaks_plain_http(const struct evidence_exchange *other)
 	return other && other->status > 0 && other->status != 400;
 }
 
+/* Another name had its handshake here, or this one only got no answer in time. */
+static bool may_speak_tls(const struct diagnosis_view *view)
+{
+	return diagnosis_view_ended(view, OUTCOME_TLS_TIMEOUT) ||
+	       diagnosis_view_passed(diagnosis_view_exchange(view, EXCHANGE_OTHER_NAME), HTTP_STAGE_TLS);
+}
+
 static bool decide_plain_port(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
 	const struct evidence_exchange *other = diagnosis_view_exchange(view, EXCHANGE_OTHER_SCHEME);
@@ -51,7 +58,7 @@ static bool decide_plain_port(const struct diagnosis_view *view, struct diagnosi
 	if (!is_proven && !view->main->is_not_tls)
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_TLS_ON_HTTP_PORT,
-		is_proven ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		is_proven && !may_speak_tls(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "The URL of %s says https, but port %u speaks plain HTTP.", view->host,
 		(unsigned)view->target->port);
 	if (view->main->is_not_tls)
