@@ -13,13 +13,18 @@ static bool is_unconnected(const struct diagnosis_view *view)
 
 static bool decide_denied(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
-	if (view->path->class_ != ADDRESS_CLASS_CREDENTIALS && !diagnosis_view_ended(view, OUTCOME_LOCAL_DENIED))
+	bool is_shown = view->path->class_ == ADDRESS_CLASS_CREDENTIALS;
+
+	if (!is_shown && !diagnosis_view_ended(view, OUTCOME_LOCAL_DENIED))
 		return false;
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_DENIED_ADDRESS, DIAGNOSIS_CERTAIN);
-	diagnosis_say_summary(ret_diagnosis, "%s leads to %s, a metadata or credential endpoint, which is never probed.",
-		view->host, diagnosis_say_address(&view->path->address).text);
-	diagnosis_say_why(ret_diagnosis, "%s is among the addresses that are never probed",
-		diagnosis_say_address(&view->path->address).text);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_DENIED_ADDRESS, is_shown ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+	if (is_shown)
+		diagnosis_say_summary(ret_diagnosis, "%s leads to %s, a metadata or credential endpoint, which is never "
+			"probed.", view->host, diagnosis_say_address(&view->path->address).text);
+	else
+		diagnosis_say_summary(ret_diagnosis, "%s, or a redirect of it, leads to a metadata or credential endpoint, "
+			"which is never probed.", view->host);
+	diagnosis_say_why(ret_diagnosis, "the address is among those that are never probed");
 	return true;
 }
 

@@ -58,7 +58,7 @@ static bool decide_throttled(const struct diagnosis_view *view, const struct evi
 {
 	struct diagnosis_text server = diagnosis_say_address(&resolver->server);
 	uint64_t drops = link_local_drops(view, resolver);
-	bool loses_some = resolver->answered > 0 && resolver->asked > resolver->answered;
+	bool loses_some = diagnosis_view_is_heard(resolver); /* and yet a question stayed without a reply */
 
 	if (!loses_some && drops == 0)
 		return false;
@@ -133,7 +133,8 @@ static void decide_silent(const struct diagnosis_view *view, const struct eviden
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_RESOLVER_SILENT, DIAGNOSIS_CANDIDATES);
 	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_RESOLVER_SILENT);
 	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT);
-	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
+	if (!view->main)
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
 	diagnosis_say_summary(ret_diagnosis, "The configured resolver %s does not answer; the VPC resolver was not heard.",
 		server.text);
 	say_silence(view, resolver, ret_diagnosis);
@@ -191,7 +192,14 @@ static bool decide_loop(const struct diagnosis_view *view, const struct evidence
 
 /* ---- both ways in --------------------------------------------------------------------------- */
 
-static void decide_on(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
+/* What the other family's answer would have been is not known. */
+static bool is_half_asked(const struct diagnosis_view *view, const struct evidence_resolver *resolver)
+{
+	return (view->target->ip != TARGET_IP_V6 && !resolver->answers[EVIDENCE_A].is_asked) ||
+	       (view->target->ip != TARGET_IP_V4 && !resolver->answers[EVIDENCE_AAAA].is_asked);
+}
+
+static void decide_by_outcome(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
 	enum outcome outcome = diagnosis_view_outcome(view, resolver);
@@ -201,6 +209,7 @@ static void decide_on(const struct diagnosis_view *view, const struct evidence_r
 		diagnosis_say_summary(ret_diagnosis, "The resolver %s was not asked for %s%s.",
 			diagnosis_say_address(&resolver->server).text, view->host,
 			outcome == OUTCOME_NONE ? "" : ": this host is out of descriptors, memory or time");
+		diagnosis_say_why(ret_diagnosis, "no question of the name left this host");
 		return;
 	}
 	if (decide_loop(view, resolver, ret_diagnosis) || decide_error(view, resolver, ret_diagnosis))
@@ -209,6 +218,14 @@ static void decide_on(const struct diagnosis_view *view, const struct evidence_r
 		decide_silent(view, resolver, ret_diagnosis);
 	else
 		diagnosis_name_decide(view, resolver, ret_diagnosis);
+}
+
+static void decide_on(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
+	struct diagnosis *ret_diagnosis)
+{
+	decide_by_outcome(view, resolver, ret_diagnosis);
+	if (ret_diagnosis->confidence == DIAGNOSIS_CERTAIN && is_half_asked(view, resolver))
+		ret_diagnosis->confidence = DIAGNOSIS_LIKELY;
 }
 
 /* A silent first resolver and a later one that knows nothing, where the VPC resolver has an address:

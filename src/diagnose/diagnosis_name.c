@@ -38,6 +38,19 @@ static bool all_configured_say(const struct diagnosis_view *view, enum outcome o
 	return true;
 }
 
+/* Of the VPC resolver's addresses none denies what another gives. */
+static bool is_vpc_of_one_mind(const struct diagnosis_view *view)
+{
+	for (size_t i = 0; i < diagnosis_view_count_resolvers(view); i++) {
+		const struct evidence_resolver *resolver = &view->evidence->dns.resolvers[i];
+		enum outcome outcome = diagnosis_view_outcome(view, resolver);
+
+		if (resolver->is_vpc && (outcome == OUTCOME_DNS_NXDOMAIN || outcome == OUTCOME_DNS_NODATA))
+			return false;
+	}
+	return true;
+}
+
 /* ---- another resolver knows an address -------------------------------------------------------- */
 
 static bool decide_by_reference(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
@@ -53,7 +66,8 @@ static bool decide_by_reference(const struct diagnosis_view *view, const struct 
 	if (!address)
 		return false;
 	class_ = diagnosis_view_class(view, address);
-	is_sure = reference->is_vpc && diagnosis_view_is_expected(class_) && all_configured_say(view, outcome);
+	is_sure = reference->is_vpc && is_vpc_of_one_mind(view) && diagnosis_view_is_expected(class_) &&
+		all_configured_say(view, outcome);
 	is_filter = outcome == OUTCOME_DNS_NODATA && is_filtered_kind(address);
 	diagnosis_say_verdict(ret_diagnosis, is_filter ? DIAGNOSIS_DNS_REBIND_FILTERED : DIAGNOSIS_DNS_WRONG_RESOLVER,
 		is_sure ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);

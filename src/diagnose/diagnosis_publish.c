@@ -49,7 +49,9 @@ static bool decide_credentials(const struct diagnosis_view *view, struct diagnos
 		return false;
 	if (publishing->has_credentials)
 		verdict = DIAGNOSIS_NO_CREDENTIALS;
-	diagnosis_say_verdict(ret_diagnosis, verdict, is_stale ? DIAGNOSIS_LIKELY : DIAGNOSIS_CERTAIN);
+	/* Without a word of the metadata service, its state may be the reason. */
+	diagnosis_say_verdict(ret_diagnosis, verdict,
+		is_stale || view->evidence->where.imds == EVIDENCE_IMDS_NOT_ASKED ? DIAGNOSIS_LIKELY : DIAGNOSIS_CERTAIN);
 	diagnosis_say_summary(ret_diagnosis, "%s answers, but metrics cannot be published: %s.", view->host,
 		is_stale ? "AWS does not accept the credentials (expired or unknown)" :
 		verdict == DIAGNOSIS_IMDS_HOP_LIMIT ? "the metadata service's hop limit keeps this container from its "

@@ -76,6 +76,12 @@ static bool decide_outside(const struct diagnosis_view *view, struct diagnosis *
 	return true;
 }
 
+/* Where Lattice's addresses may not work at all, what is wrong with the route is not the first thing. */
+static bool is_place_right(const struct diagnosis_view *view)
+{
+	return !diagnosis_view_is_association(view->path->class_) || !diagnosis_view_may_be_outside(view);
+}
+
 /* ---- no route --------------------------------------------------------------------------------- */
 
 /* A default route is there, and the kernel finds none: a rule ("unreachable") or a table says so. */
@@ -104,7 +110,8 @@ static bool decide_missing(const struct diagnosis_view *view, struct diagnosis *
 	if (decide_hidden(view, ret_diagnosis))
 		return true;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_MISSING,
-		view->main && view->evidence->where.is_asked ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		view->main && view->evidence->where.is_asked && is_place_right(view) ?
+		DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "This host has no route to %s, the address of %s.",
 		address_text(view, &address), view->host);
 	diagnosis_say_why(ret_diagnosis, "the kernel's route lookup fails with errno %d%s", route->error,
@@ -133,7 +140,8 @@ static bool decide_zeroconf(const struct diagnosis_view *view, struct diagnosis 
 	if (view->path->class_ != ADDRESS_CLASS_LATTICE || !diagnosis_view_is_zeroconf(route) ||
 	    !is_unconnected(view) || !is_unheard_on_link(view, &is_sure))
 		return false;
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_ZEROCONF, is_sure ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_ZEROCONF,
+		is_sure && is_place_right(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "The local route 169.254.0.0/16 dev %s keeps %s on the link, where nobody "
 		"answers for %s.", route->device, view->host, address_text(view, &address));
 	diagnosis_say_why(ret_diagnosis, "the kernel chooses 169.254.0.0/16 dev %s scope link instead of the gateway",
@@ -167,7 +175,7 @@ static bool decide_refused_by_route(const struct diagnosis_view *view, struct di
 	if (view->main && !is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_DENIED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED,
-		is_refusal_seen(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		is_refusal_seen(view) && is_place_right(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "A route or rule of this host (%s) stops what is sent to %s, the address of %s.",
 		route_kind_name(route->kind), address_text(view, &address), view->host);
 	diagnosis_say_why(ret_diagnosis, "the kernel's route to %s is of kind %s (errno %d)", address_text(view, &address),
@@ -262,7 +270,8 @@ static bool decide_unreachable(const struct diagnosis_view *view, struct diagnos
 	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED);
 	if (diagnosis_view_may_be_outside(view))
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_OUTSIDE_VPC);
-	if (diagnosis_view_is_association(view->path->class_))
+	if (diagnosis_view_is_association(view->path->class_) && !(diagnosis_view_has_control(view) &&
+	    view->evidence->control.is_associated == CLAIM_YES))
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_VPC_NOT_ASSOCIATED);
 	diagnosis_say_summary(ret_diagnosis, "Somebody says that %s, the address of %s, is unreachable: a reject rule of this "
 		"host, or a router on the way.", address_text(view, &address), view->host);

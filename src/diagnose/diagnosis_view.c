@@ -190,7 +190,8 @@ bool diagnosis_view_may_be_outside(const struct diagnosis_view *view)
 {
 	const struct evidence_where *where = &view->evidence->where;
 
-	return where->platform != HOST_PLATFORM_EC2 && where->imds != EVIDENCE_IMDS_OK && !view->is_vpc_heard;
+	return where->platform != HOST_PLATFORM_EC2 && where->imds != EVIDENCE_IMDS_OK && !view->is_vpc_heard &&
+	       !diagnosis_view_passed(view->main, HTTP_STAGE_CONNECT);
 }
 
 bool diagnosis_view_has_control(const struct diagnosis_view *view)

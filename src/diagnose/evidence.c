@@ -48,9 +48,10 @@ static int weight(const struct evidence_resolver *resolver, enum target_ip ip)
 	if (evidence_resolver_outcome(resolver, ip) == OUTCOME_OK)
 		return 3;
 	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++)
-		if (resolver->answers[i].is_asked && resolver->answers[i].rcode >= 0)
+		if (resolver->answers[i].is_asked && (resolver->answers[i].rcode >= 0 ||
+		    resolver->answers[i].outcome == OUTCOME_DNS_BAD_REPLY))
 			return 2;
-	return 1;
+	return resolver->answered > 0 ? 2 : 1;
 }
 
 /* It may be there under several addresses, which are one witness: the one that said most speaks. */

@@ -310,7 +310,8 @@ static const char *broken_blame(const struct evidence *evidence, const struct di
 	if (path && outcome_is_local(outcome) && outcome != OUTCOME_LOCAL_DENIED && path->route.error == 0 &&
 	    diagnosis->verdict != DIAGNOSIS_UNDETERMINED)
 		return "this host's trouble is made a verdict";
-	if (diagnosis_hop(diagnosis->verdict) != DIAGNOSIS_HOP_DNS || outcome == OUTCOME_OK || !path ||
+	if (diagnosis_hop(diagnosis->verdict) != DIAGNOSIS_HOP_DNS || outcome == OUTCOME_OK ||
+	    outcome == OUTCOME_LOCAL_DENIED || !path ||
 	    path->route.kind != ROUTE_UNICAST || !(is_lattice(evidence) || path->class_ == ADDRESS_CLASS_VPC))
 		return NULL;
 	return vpc_gives(evidence, path) ? "DNS is blamed, and the VPC resolver agrees with it" : NULL;
