@@ -171,14 +171,19 @@ static bool decide_error(const struct diagnosis_view *view, const struct evidenc
 	return true;
 }
 
+static bool has_loop(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
+	enum evidence_family family)
+{
+	return diagnosis_view_wants(view, family) && resolver->answers[family].is_asked &&
+	       resolver->answers[family].is_cname_loop;
+}
+
 static bool decide_loop(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
-	const struct evidence_answer *answers = resolver->answers;
 	bool is_elsewhere_fine = view->vpc && view->vpc != resolver && view->vpc_outcome == OUTCOME_OK;
 
-	if (!(answers[EVIDENCE_A].is_asked && answers[EVIDENCE_A].is_cname_loop) &&
-	    !(answers[EVIDENCE_AAAA].is_asked && answers[EVIDENCE_AAAA].is_cname_loop))
+	if (!has_loop(view, resolver, EVIDENCE_A) && !has_loop(view, resolver, EVIDENCE_AAAA))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_CNAME_LOOP,
 		is_elsewhere_fine ? DIAGNOSIS_LIKELY : DIAGNOSIS_CERTAIN);
@@ -195,8 +200,8 @@ static bool decide_loop(const struct diagnosis_view *view, const struct evidence
 /* What the other family's answer would have been is not known. */
 static bool is_half_asked(const struct diagnosis_view *view, const struct evidence_resolver *resolver)
 {
-	return (view->target->ip != TARGET_IP_V6 && !resolver->answers[EVIDENCE_A].is_asked) ||
-	       (view->target->ip != TARGET_IP_V4 && !resolver->answers[EVIDENCE_AAAA].is_asked);
+	return (diagnosis_view_wants(view, EVIDENCE_A) && !resolver->answers[EVIDENCE_A].is_asked) ||
+	       (diagnosis_view_wants(view, EVIDENCE_AAAA) && !resolver->answers[EVIDENCE_AAAA].is_asked);
 }
 
 static void decide_by_outcome(const struct diagnosis_view *view, const struct evidence_resolver *resolver,

@@ -33,6 +33,9 @@ size_t diagnosis_view_count_resolvers(const struct diagnosis_view *view);
 size_t diagnosis_view_count_paths(const struct diagnosis_view *view);
 enum outcome diagnosis_view_outcome(const struct diagnosis_view *view, const struct evidence_resolver *resolver);
 
+/* A run of this target would ask for that family. */
+bool diagnosis_view_wants(const struct diagnosis_view *view, enum evidence_family family);
+
 /* It sent something back, whatever it was. */
 bool diagnosis_view_is_heard(const struct evidence_resolver *resolver);
 

@@ -191,7 +191,7 @@ static bool decide_dangling(const struct diagnosis_view *view, const struct evid
 	if (!alias)
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_DANGLING_CNAME,
-		is_missing && view->is_vpc_heard && outside_agrees(view, resolver) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		is_missing && view->vpc_outcome == OUTCOME_DNS_NXDOMAIN && outside_agrees(view, resolver) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s is an alias of %s, which %s.", view->host,
 		alias->cname[0] ? alias->cname : "another name",
 		is_missing ? "does not exist" : "has no address");
@@ -264,7 +264,7 @@ static void add_name_candidates(const struct diagnosis_view *view, struct diagno
 	if (is_custom)
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_NO_PRIVATE_ZONE);
 	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_NXDOMAIN);
-	if (!view->is_vpc_heard)
+	if (view->vpc_outcome != OUTCOME_DNS_NXDOMAIN && view->vpc_outcome != OUTCOME_DNS_NODATA)
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_WRONG_RESOLVER);
 	if (is_custom && diagnosis_view_may_be_outside(view))
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_OUTSIDE_VPC);
@@ -284,8 +284,8 @@ static void decide_nxdomain(const struct diagnosis_view *view, struct diagnosis 
 	}
 	diagnosis_say_summary(ret_diagnosis, "%s does not exist%s.", view->host,
 		witnesses.against >= 2 ? "" : ", or is hidden from here: only one witness was heard");
-	if (!is_custom && witnesses.against >= 2 && view->is_vpc_heard) {
-		/* A zone of this VPC may hold the name: its resolver must have been heard. Beside that, what two
+	if (!is_custom && witnesses.against >= 2 && view->vpc_outcome == OUTCOME_DNS_NXDOMAIN) {
+		/* A zone of this VPC may hold the name: its resolver must have said so. Beside that, what two
 		 * witnesses that share nothing say is what RFC 2308 section 2.1 says it is. */
 		diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NXDOMAIN, DIAGNOSIS_CERTAIN);
 		ret_diagnosis->basis = DIAGNOSIS_BASIS_DOCUMENTED;
@@ -299,6 +299,7 @@ static void decide_nxdomain(const struct diagnosis_view *view, struct diagnosis 
 static void decide_nodata(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
+	bool is_whole = resolver->answers[EVIDENCE_A].is_asked && resolver->answers[EVIDENCE_AAAA].is_asked;
 	bool has_second = false;
 
 	for (size_t i = 0; i < diagnosis_view_count_resolvers(view); i++) {
@@ -307,7 +308,8 @@ static void decide_nodata(const struct diagnosis_view *view, const struct eviden
 		has_second = has_second || (other->is_outside != resolver->is_outside &&
 			diagnosis_view_outcome(view, other) == OUTCOME_DNS_NODATA);
 	}
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NODATA, has_second ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NODATA,
+		is_whole && has_second && view->vpc_outcome == OUTCOME_DNS_NODATA ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s exists and has no address, says the resolver %s.", view->host,
 		diagnosis_say_address(&resolver->server).text);
 	say_witnesses(view, ret_diagnosis);

@@ -29,7 +29,8 @@ static bool is_outside_sure(const struct diagnosis_view *view)
 {
 	const struct evidence_where *where = &view->evidence->where;
 
-	return where->platform == HOST_PLATFORM_OTHER && (where->imds == EVIDENCE_IMDS_SILENT ||
+	/* A guest on EC2's metal has another maker's firmware, and hears the VPC resolver. */
+	return where->platform == HOST_PLATFORM_OTHER && view->vpc_outcome != OUTCOME_NONE && (where->imds == EVIDENCE_IMDS_SILENT ||
 		where->imds == EVIDENCE_IMDS_OFF || where->imds == EVIDENCE_IMDS_ODD);
 }
 
@@ -161,6 +162,10 @@ static bool is_refusing(enum route_kind kind)
 /* The outcome that connect() has under such a route: EINVAL, EACCES; EHOSTUNREACH. */
 static bool is_refusal_seen(const struct diagnosis_view *view)
 {
+	/* Without IPv6 an unreachable default route may be all there is: nothing is diverted then. */
+	if (view->path->route.kind == ROUTE_UNREACHABLE && !(view->evidence->where.is_asked &&
+	    diagnosis_view_has_default(view, view->path->address.sa.sa_family == AF_INET6)))
+		return false;
 	return view->main && view->main->outcome == (view->path->route.kind == ROUTE_UNREACHABLE ?
 		OUTCOME_CONNECT_UNREACHABLE : OUTCOME_CONNECT_DENIED);
 }

@@ -44,7 +44,7 @@ static bool is_vpc_heard(const struct diagnosis_view *view)
 	return false;
 }
 
-static bool is_wanted(const struct diagnosis_view *view, size_t family)
+bool diagnosis_view_wants(const struct diagnosis_view *view, enum evidence_family family)
 {
 	if (family == EVIDENCE_A)
 		return view->target->ip != TARGET_IP_V6;
@@ -57,7 +57,7 @@ const union address *diagnosis_view_address(const struct diagnosis_view *view,
 	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++) {
 		const struct evidence_answer *answer = &resolver->answers[i];
 
-		if (is_wanted(view, i) && answer->is_asked && answer->outcome == OUTCOME_OK &&
+		if (diagnosis_view_wants(view, (enum evidence_family)i) && answer->is_asked && answer->outcome == OUTCOME_OK &&
 		    answer->address_count > 0)
 			return &answer->addresses[0];
 	}
@@ -107,8 +107,14 @@ static bool answer_agrees(const struct diagnosis_view *view, const struct eviden
 
 bool diagnosis_view_vpc_agrees(const struct diagnosis_view *view, const struct evidence_path *path)
 {
-	return view->vpc && (answer_agrees(view, &view->vpc->answers[EVIDENCE_A], path) ||
-		answer_agrees(view, &view->vpc->answers[EVIDENCE_AAAA], path));
+	for (size_t i = 0; i < diagnosis_view_count_resolvers(view); i++) {
+		const struct evidence_resolver *resolver = &view->evidence->dns.resolvers[i];
+
+		if (resolver->is_vpc && (answer_agrees(view, &resolver->answers[EVIDENCE_A], path) ||
+		    answer_agrees(view, &resolver->answers[EVIDENCE_AAAA], path)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- paths ---------------------------------------------------------------------------------- */
