@@ -80,7 +80,8 @@ static void decide_resolver_silent(const struct diagnosis_view *view, const stru
 {
 	struct diagnosis_text server = diagnosis_say_address(&resolver->server);
 	struct diagnosis_text vpc = diagnosis_say_address(&view->vpc->server);
-	bool is_sure = resolver->asked + resolver->answers[EVIDENCE_A].retransmits +
+	bool has_dns_off = diagnosis_view_has_control(view) && view->evidence->control.dns_support == CLAIM_NO;
+	bool is_sure = !has_dns_off && resolver->asked + resolver->answers[EVIDENCE_A].retransmits +
 		resolver->answers[EVIDENCE_AAAA].retransmits >= 2;
 
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_RESOLVER_SILENT,

@@ -97,7 +97,9 @@ static bool decide_setting(const struct diagnosis_view *view, const struct evide
 	if (!other->is_asked || other->outcome != OUTCOME_OK ||
 	    diagnosis_view_outcome(view, resolver) != OUTCOME_DNS_NODATA)
 		return false;
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_USABLE_FAMILY, DIAGNOSIS_CERTAIN);
+	/* The wanted family may also have been filtered away: the VPC resolver must lack it as well. */
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_USABLE_FAMILY,
+		view->vpc_outcome == OUTCOME_DNS_NODATA ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s has only %s addresses, and this probe is set to ip = %s.", view->host,
 		wants_v4 ? "IPv6" : "IPv4", wants_v4 ? "v4" : "v6");
 	diagnosis_say_why(ret_diagnosis, "%s has %zu %s and no %s address",
@@ -106,7 +108,7 @@ static bool decide_setting(const struct diagnosis_view *view, const struct evide
 	return true;
 }
 
-/* ---- private zones ---------------------------------------------------------------------------- */
+/* ---- private zones, aliases --------------------------------------------------------------------- */
 
 static bool has_generated(const struct diagnosis_view *view)
 {
@@ -136,9 +138,20 @@ static void say_dns_attributes(const struct diagnosis_view *view, struct diagnos
 		diagnosis_say_why(ret_diagnosis, "the VPC's attribute enableDnsHostnames is false; private zones need it");
 }
 
+static const struct evidence_answer *alias_of(const struct diagnosis_view *view,
+	const struct evidence_resolver *resolver)
+{
+	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++)
+		if (diagnosis_view_wants(view, (enum evidence_family)i) && resolver->answers[i].is_asked &&
+		    resolver->answers[i].cname_count > 0)
+			return &resolver->answers[i];
+	return NULL;
+}
+
 /* The generated name is only known when the control plane or an alias ties it to this custom name, so a
  * mistyped one never gets here. */
-static bool decide_private_zone(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
+static bool decide_private_zone(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
+	struct diagnosis *ret_diagnosis)
 {
 	bool is_sure = has_generated(view);
 	bool says_none = view->vpc_outcome == OUTCOME_DNS_NXDOMAIN || view->vpc_outcome == OUTCOME_DNS_NODATA;
@@ -148,7 +161,8 @@ static bool decide_private_zone(const struct diagnosis_view *view, struct diagno
 	if (!is_sure && !has_dns_attributes_off(view))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_PRIVATE_ZONE,
-		is_sure && view->vpc_outcome == OUTCOME_DNS_NXDOMAIN ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		is_sure && view->vpc_outcome == OUTCOME_DNS_NXDOMAIN && !alias_of(view, resolver) ?
+		DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "The custom domain %s is not resolved in this VPC%s.", view->host,
 		is_sure ? ", the service's generated name is" : ", whose DNS settings switch private zones off");
 	diagnosis_say_why(ret_diagnosis, "the VPC resolver %s: %s", diagnosis_say_address(&view->vpc->server).text,
@@ -160,22 +174,12 @@ static bool decide_private_zone(const struct diagnosis_view *view, struct diagno
 	return true;
 }
 
-/* ---- aliases ---------------------------------------------------------------------------------- */
-
-static const struct evidence_answer *alias_of(const struct evidence_resolver *resolver)
-{
-	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++)
-		if (resolver->answers[i].is_asked && resolver->answers[i].cname_count > 0)
-			return &resolver->answers[i];
-	return NULL;
-}
-
 static bool outside_agrees(const struct diagnosis_view *view, const struct evidence_resolver *resolver)
 {
 	for (size_t i = 0; i < diagnosis_view_count_resolvers(view); i++) {
 		const struct evidence_resolver *other = &view->evidence->dns.resolvers[i];
 
-		if (other != resolver && other->is_outside && !resolver->is_outside && alias_of(other) &&
+		if (other != resolver && other->is_outside && !resolver->is_outside && alias_of(view, other) &&
 		    diagnosis_view_outcome(view, other) == OUTCOME_DNS_NXDOMAIN)
 			return true;
 	}
@@ -185,7 +189,7 @@ static bool outside_agrees(const struct diagnosis_view *view, const struct evide
 static bool decide_dangling(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
-	const struct evidence_answer *alias = alias_of(resolver);
+	const struct evidence_answer *alias = alias_of(view, resolver);
 	bool is_missing = diagnosis_view_outcome(view, resolver) == OUTCOME_DNS_NXDOMAIN;
 
 	if (!alias)
@@ -328,7 +332,7 @@ void diagnosis_name_decide(const struct diagnosis_view *view, const struct evide
 {
 	if (decide_by_reference(view, resolver, ret_diagnosis) || decide_setting(view, resolver, ret_diagnosis))
 		return;
-	if (decide_private_zone(view, ret_diagnosis) || decide_dangling(view, resolver, ret_diagnosis))
+	if (decide_private_zone(view, resolver, ret_diagnosis) || decide_dangling(view, resolver, ret_diagnosis))
 		return;
 	if (diagnosis_view_outcome(view, resolver) == OUTCOME_DNS_NXDOMAIN)
 		decide_nxdomain(view, ret_diagnosis);

@@ -80,7 +80,8 @@ static bool decide_outside(const struct diagnosis_view *view, struct diagnosis *
 /* Where Lattice's addresses may not work at all, what is wrong with the route is not the first thing. */
 static bool is_place_right(const struct diagnosis_view *view)
 {
-	return !diagnosis_view_is_association(view->path->class_) || !diagnosis_view_may_be_outside(view);
+	return !diagnosis_view_is_association(view->path->class_) || (!diagnosis_view_may_be_outside(view) &&
+		(view->evidence->where.platform != HOST_PLATFORM_OTHER || view->evidence->where.imds == EVIDENCE_IMDS_OK));
 }
 
 /* ---- no route --------------------------------------------------------------------------------- */
