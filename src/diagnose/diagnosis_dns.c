@@ -230,7 +230,8 @@ static void decide_on(const struct diagnosis_view *view, const struct evidence_r
 	struct diagnosis *ret_diagnosis)
 {
 	decide_by_outcome(view, resolver, ret_diagnosis);
-	if (ret_diagnosis->confidence == DIAGNOSIS_CERTAIN && is_half_asked(view, resolver))
+	if (ret_diagnosis->confidence == DIAGNOSIS_CERTAIN &&
+	    (is_half_asked(view, resolver) || (view->vpc && is_half_asked(view, view->vpc))))
 		ret_diagnosis->confidence = DIAGNOSIS_LIKELY;
 }
 

@@ -243,6 +243,9 @@ static bool decide_lattice_status(const struct diagnosis_view *view, struct diag
 	diagnosis_say_verdict(ret_diagnosis, verdict, DIAGNOSIS_LIKELY);
 	diagnosis_say_why(ret_diagnosis, "status %d", status);
 	say_author(view, ret_diagnosis);
+	if (status == 404 && diagnosis_view_has_control(view) &&
+	    view->evidence->control.is_service_in_network == CLAIM_NO)
+		diagnosis_say_why(ret_diagnosis, "the service network's list has no service of this name");
 	if (author == AUTHOR_LATTICE) {
 		say_lattice_answer(view, verdict, ret_diagnosis);
 		return true;

@@ -29,8 +29,9 @@ static bool is_outside_sure(const struct diagnosis_view *view)
 {
 	const struct evidence_where *where = &view->evidence->where;
 
-	/* A guest on EC2's metal has another maker's firmware, and hears the VPC resolver. */
-	return where->platform == HOST_PLATFORM_OTHER && view->vpc_outcome != OUTCOME_NONE && (where->imds == EVIDENCE_IMDS_SILENT ||
+	/* A guest on EC2's metal has another maker's firmware, and hears the VPC resolver. Without a route nobody
+	 * can be heard. */
+	return !diagnosis_view_is_routeless(view) && where->platform == HOST_PLATFORM_OTHER && view->vpc_outcome != OUTCOME_NONE && (where->imds == EVIDENCE_IMDS_SILENT ||
 		where->imds == EVIDENCE_IMDS_OFF || where->imds == EVIDENCE_IMDS_ODD);
 }
 
@@ -40,7 +41,7 @@ static bool is_outside_likely(const struct diagnosis_view *view)
 
 	if (where->platform == HOST_PLATFORM_OTHER)
 		return true;
-	return (where->imds == EVIDENCE_IMDS_SILENT || where->imds == EVIDENCE_IMDS_ODD) &&
+	return !diagnosis_view_is_routeless(view) && (where->imds == EVIDENCE_IMDS_SILENT || where->imds == EVIDENCE_IMDS_ODD) &&
 	       view->vpc_outcome != OUTCOME_NONE; /* asked; that it was not heard is known by now */
 }
 
@@ -215,6 +216,11 @@ static bool decide_led_elsewhere(const struct diagnosis_view *view, struct diagn
 		diagnosis_say_summary(ret_diagnosis, "A route or rule of this host sends %s, the address of %s, to %s, which "
 			"is not the device of the default route.", address_text(view, &address), view->host,
 			route->device[0] ? route->device : "another device");
+	/* An endpoint may rightly be behind another interface of the instance, and silent for its own reasons. */
+	if (view->path->class_ == ADDRESS_CLASS_VPC && route->kind == ROUTE_UNICAST) {
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED);
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_PATH_SILENT);
+	}
 	diagnosis_say_why(ret_diagnosis, "the kernel chooses device %s, table %u, prefix length %d",
 		route->device[0] ? route->device : "(none)", (unsigned)route->table, route->prefix_length);
 	diagnosis_say_why(ret_diagnosis, "%s: %s", address_text(view, &address), outcome_words(view->main->outcome));

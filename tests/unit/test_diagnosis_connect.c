@@ -120,6 +120,18 @@ static void another_device(struct evidence *e)
 	(void)snprintf(evidence_path(e)->route.device, IF_NAMESIZE, "tun0");
 }
 
+static void nobody_heard_without_a_route(struct evidence *e)
+{
+	outside_without_a_route(e);
+	e->where.platform = HOST_PLATFORM_UNKNOWN;
+}
+
+static void an_endpoint_by_another_device(struct evidence *e)
+{
+	another_device(e);
+	evidence_set_path_address(e, "10.0.3.4");
+}
+
 static void an_address_of_this_host(struct evidence *e)
 {
 	evidence_failing(e, OUTCOME_CONNECT_REFUSED);
@@ -161,7 +173,10 @@ static const struct diagnosis_case routes[] = {
 		DIAGNOSIS_NACL_BLOCKS, DIAGNOSIS_LOCAL_FIREWALL } },
 	{ "a guest on metal", a_guest_on_metal, DIAGNOSIS_PATH_SILENT, CANDIDATES, INFERRED,
 		{ DIAGNOSIS_VPC_NOT_ASSOCIATED } },
-	{ "outside, no route", outside_without_a_route, DIAGNOSIS_OUTSIDE_VPC, CERTAIN, DOCUMENTED, { 0 } },
+	{ "outside, no route", outside_without_a_route, DIAGNOSIS_OUTSIDE_VPC, LIKELY, DOCUMENTED, { 0 } },
+	{ "nobody heard, no route", nobody_heard_without_a_route, DIAGNOSIS_ROUTE_MISSING, LIKELY, DOCUMENTED, { 0 } },
+	{ "an endpoint by another device", an_endpoint_by_another_device, DIAGNOSIS_ROUTE_DIVERTED, CANDIDATES,
+		OBSERVED, { DIAGNOSIS_ROUTE_DIVERTED, DIAGNOSIS_PATH_SILENT } },
 	{ "outside, denied", outside_and_denied, DIAGNOSIS_LOCAL_FIREWALL, CERTAIN, OBSERVED, { 0 } },
 	{ "no route, unknown host", no_route_and_nothing_known_of_the_host, DIAGNOSIS_ROUTE_MISSING, LIKELY,
 		DOCUMENTED, { 0 } },

@@ -246,7 +246,15 @@ static void a_setting_for_the_other_family(struct evidence *e)
 	e->target.ip = TARGET_IP_V6;
 }
 
+static void a_fallback_that_is_not_the_vpcs(struct evidence *e)
+{
+	evidence_resolving(e, OUTCOME_DNS_NXDOMAIN, OUTCOME_DNS_TIMEOUT);
+	evidence_add_resolver(e, "192.168.7.54", OUTCOME_OK)->is_configured = true;
+	evidence_set_exchange(e, EXCHANGE_MAIN, OUTCOME_OK);
+}
+
 static const struct diagnosis_case names[] = {
+	{ "a fallback", a_fallback_that_is_not_the_vpcs, DIAGNOSIS_DNS_WRONG_RESOLVER, LIKELY, OBSERVED, { 0 } },
 	{ "one witness", one_witness, DIAGNOSIS_DNS_NXDOMAIN, CANDIDATES, INFERRED, { DIAGNOSIS_DNS_NXDOMAIN } },
 	{ "one witness, not the VPC's", one_witness_that_is_not_the_vpcs, DIAGNOSIS_DNS_NXDOMAIN, CANDIDATES,
 		INFERRED, { DIAGNOSIS_DNS_NXDOMAIN, DIAGNOSIS_DNS_WRONG_RESOLVER } },
