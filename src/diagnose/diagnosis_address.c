@@ -115,7 +115,8 @@ static bool decide_wrong_resolver(const struct diagnosis_view *view, struct diag
 	if (!is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_WRONG_RESOLVER,
-		!may_be_right(view) && is_proven_elsewhere(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+		!may_be_right(view) && view->path->route.kind == ROUTE_UNICAST && is_proven_elsewhere(view) ?
+		DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "The configured resolver leads %s to %s, which does not connect; the VPC "
 		"resolver gives %s.", view->host, diagnosis_say_address(&view->path->address).text,
 		diagnosis_say_address(other).text);
