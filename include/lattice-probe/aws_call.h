@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aws_call: one signed POST to an AWS endpoint: resolved by our own resolver on a channel and budget
+/* aws_call: one signed request to an AWS endpoint: resolved by our own resolver on a channel and budget
  * of its own, pinned, signed for the corrected clock, sent by http. Measures the clock skew from the
  * Date of each reply. Classifies the reply; retries nothing. */
 #ifndef LATTICE_PROBE_AWS_CALL_H
@@ -61,8 +61,12 @@ struct aws_reply {
 	size_t body_bytes;
 };
 
+#define AWS_REPLY_DEFAULT_BYTES (64 * 1024)
+#define AWS_REPLY_MAX_BYTES (1024 * 1024)
+
 struct aws_request {
-	const char *endpoint;    /* "https://host[:port]"; copied */
+	const char *endpoint;    /* "https://host[:port][/path][?query]", encoded as sent; copied */
+	const char *method;      /* static text; NULL: POST */
 	const char *service;     /* signing name; copied. NULL: send unsigned (STS web identity) */
 	const char *region;      /* copied */
 	const struct credentials_set *credentials; /* borrows until return */
@@ -71,9 +75,10 @@ struct aws_request {
 	const void *body;        /* borrows until the callback */
 	size_t body_bytes;
 	int64_t timeout_us;
+	int64_t max_reply_bytes; /* of the body, at most AWS_REPLY_MAX_BYTES; 0: AWS_REPLY_DEFAULT_BYTES */
 };
 
-/* POST /. `finished` runs once, never from inside this call. NULL: no memory. */
+/* `finished` runs once, never from inside this call. NULL: no memory. */
 struct aws_call *aws_call_start(struct aws_transport *transport, const struct aws_request *request,
 	void (*finished)(void *user, const struct aws_reply *reply), void *user);
 void aws_call_cancel(struct aws_call *call);

@@ -12,7 +12,6 @@
 #include "lattice-probe/http.h"
 #include "lattice-probe/url.h"
 
-#define REPLY_MAX_BYTES (64 * 1024)
 #define HEADERS_MAX 32
 #define OWN_HEADERS 3 /* X-Amz-Date, Authorization, X-Amz-Security-Token */
 #define RETRY_AFTER_MAX_MS (24 * 3600 * INT64_C(1000))
@@ -109,6 +108,18 @@ static void on_fetched(void *user, const struct fetch_reply *fetched)
 
 /* ---- the request -------------------------------------------------------------------------- */
 
+static const char *method_of(const struct aws_request *request)
+{
+	return request->method ? request->method : "POST";
+}
+
+static int64_t max_reply_bytes(const struct aws_request *request)
+{
+	if (request->max_reply_bytes == 0)
+		return AWS_REPLY_DEFAULT_BYTES;
+	return request->max_reply_bytes < AWS_REPLY_MAX_BYTES ? request->max_reply_bytes : AWS_REPLY_MAX_BYTES;
+}
+
 static int sign(struct aws_call *call, const struct aws_request *request, const struct url *url,
 	struct sigv4_signature *signature)
 {
@@ -120,7 +131,7 @@ static int sign(struct aws_call *call, const struct aws_request *request, const 
 	headers[request->header_count] = (struct sigv4_header){ "host", url->authority };
 	call->signed_skew_us = aws_transport_skew_us(call->transport);
 	return sigv4_sign(&(struct sigv4_request){
-		.method = "POST", .path = url->path, .query = url->query,
+		.method = method_of(request), .path = url->path, .query = url->query,
 		.headers = headers, .header_count = request->header_count + 1,
 		.payload = request->body, .payload_bytes = request->body_bytes,
 		.access_key_id = keys->access_key_id, .secret_access_key = keys->secret_access_key,
@@ -179,10 +190,10 @@ struct aws_call *aws_call_start(struct aws_transport *transport, const struct aw
 	sigv4_signature_init(&signature);
 	if (sign_for_endpoint(call, request, &signature) == 0)
 		call->fetch = fetch_start(aws_transport_fetch(transport), &(struct fetch_request){
-			.url = request->endpoint, .method = "POST", .headers = headers,
+			.url = request->endpoint, .method = method_of(request), .headers = headers,
 			.header_count = collect_headers(request, &signature, headers), .body = request->body,
 			.body_bytes = request->body_bytes, .timeout_us = request->timeout_us,
-			.max_body_bytes = REPLY_MAX_BYTES, .may_use_proxy = true }, on_fetched, call);
+			.max_body_bytes = max_reply_bytes(request), .may_use_proxy = true }, on_fetched, call);
 	sigv4_signature_done(&signature);
 	if (!call->fetch) {
 		free(call);

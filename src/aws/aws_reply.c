@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AWS says what went wrong in three ways: a header (x-amzn-query-error "Code;Fault", x-amzn-errortype
  * "Code:URL"), a JSON body ({"__type": "prefix#Code", "message": …}) or an XML one
- * (<ErrorResponse><Error><Code/><Message/>). A SignatureDoesNotMatch quotes the whole canonical request,
+ * (<ErrorResponse><Error><Code/><Message/>, of EC2 <Response><Errors><Error><Code/><Message/>). A SignatureDoesNotMatch quotes the whole canonical request,
  * session token included: hence messages end at the first line, and long runs of token letters in them
  * are masked. */
 #include "lattice-probe/aws_reply.h"
@@ -148,17 +148,25 @@ static void read_json(const char *body, size_t body_bytes, struct aws_reply_erro
 	json_decref(object);
 }
 
-static void read_xml(const char *body, size_t body_bytes, struct aws_reply_error *error)
+static void read_xml_at(const char *body, size_t body_bytes, const char *code_path, const char *message_path,
+	struct aws_reply_error *error)
 {
 	struct buf text;
 
 	buf_init(&text, 4096);
-	if (xml_find(body, body_bytes, "ErrorResponse/Error/Code", &text) == 0 && !error->code[0])
+	if (xml_find(body, body_bytes, code_path, &text) == 0 && !error->code[0])
 		set_code(buf_text(&text), error->code);
 	buf_clear(&text);
-	if (xml_find(body, body_bytes, "ErrorResponse/Error/Message", &text) == 0)
+	if (xml_find(body, body_bytes, message_path, &text) == 0)
 		aws_reply_mask(buf_text(&text), error->message, sizeof error->message);
 	buf_done(&text);
+}
+
+static void read_xml(const char *body, size_t body_bytes, struct aws_reply_error *error)
+{
+	read_xml_at(body, body_bytes, "ErrorResponse/Error/Code", "ErrorResponse/Error/Message", error);
+	if (!error->code[0])
+		read_xml_at(body, body_bytes, "Response/Errors/Error/Code", "Response/Errors/Error/Message", error);
 }
 
 void aws_reply_read_error(const char *header, const char *body, size_t body_bytes, struct aws_reply_error *ret_error)

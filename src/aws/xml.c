@@ -24,8 +24,12 @@ struct reader {
 	size_t depth;
 	bool has_root;
 	const char *path;            /* "A/B/C" */
-	struct buf *found;
+	struct buf *found;           /* NULL: no text is wanted */
 	unsigned found_count;
+	const char *element;         /* where the last element at the path began */
+	int (*visit)(void *user, const char *element, size_t element_bytes); /* NULL: nobody asks */
+	void *user;
+	int visit_err;
 };
 
 static bool starts_with(const struct reader *reader, const char *text)
@@ -104,8 +108,18 @@ static bool skip_attributes(struct reader *reader)
 	}
 }
 
+/* The element that has just been read, to its end, is the innermost open one. */
+static bool tell_element(struct reader *reader)
+{
+	if (!reader->visit || !is_at_path(reader))
+		return true;
+	reader->visit_err = reader->visit(reader->user, reader->element, (size_t)(reader->at - reader->element));
+	return reader->visit_err == 0;
+}
+
 static bool read_start_tag(struct reader *reader)
 {
+	const char *start = reader->at;
 	struct name name;
 	bool is_empty;
 
@@ -120,8 +134,15 @@ static bool read_start_tag(struct reader *reader)
 		return false;
 	reader->at += is_empty ? 2 : 1;
 	reader->open[reader->depth++] = name;
-	reader->found_count += is_at_path(reader);
-	reader->depth -= is_empty;
+	if (is_at_path(reader)) {
+		reader->found_count++;
+		reader->element = start;
+	}
+	if (!is_empty)
+		return true;
+	if (!tell_element(reader))
+		return false;
+	reader->depth--;
 	return true;
 }
 
@@ -133,13 +154,16 @@ static bool read_end_tag(struct reader *reader)
 	reader->at += 2;
 	if (reader->depth == 0 || !read_name(reader, &name))
 		return false;
-	open = &reader->open[--reader->depth];
+	open = &reader->open[reader->depth - 1];
 	if (name.length != open->length || memcmp(name.start, open->start, name.length) != 0)
 		return false;
 	skip_space(reader);
 	if (!starts_with(reader, ">"))
 		return false;
 	reader->at++;
+	if (!tell_element(reader))
+		return false;
+	reader->depth--;
 	return true;
 }
 
@@ -191,7 +215,7 @@ static bool read_entity(struct reader *reader, char *ret_character)
 
 static bool read_text(struct reader *reader)
 {
-	bool is_wanted = reader->depth > 0 && is_at_path(reader);
+	bool is_wanted = reader->found && reader->depth > 0 && is_at_path(reader);
 
 	while (reader->at < reader->end && *reader->at != '<') {
 		char character = *reader->at;
@@ -223,25 +247,44 @@ static bool read_declaration(struct reader *reader)
 	return true;
 }
 
+/* Whether the document is well-formed to its end. */
+static bool read_document(struct reader *reader)
+{
+	if (!read_declaration(reader))
+		return false;
+	while (reader->at < reader->end) {
+		bool is_good;
+
+		if (*reader->at != '<')
+			is_good = read_text(reader);
+		else if (starts_with(reader, "</"))
+			is_good = read_end_tag(reader);
+		else
+			is_good = read_start_tag(reader);
+		if (!is_good)
+			return false;
+	}
+	return reader->depth == 0;
+}
+
 int xml_find(const char *text, size_t length_bytes, const char *path, struct buf *ret_text)
 {
 	struct reader reader = { .at = text, .end = text + length_bytes, .path = path, .found = ret_text };
 
-	if (!read_declaration(&reader))
-		return ERR_PROTOCOL;
-	while (reader.at < reader.end) {
-		bool is_good;
-
-		if (*reader.at != '<')
-			is_good = read_text(&reader);
-		else if (starts_with(&reader, "</"))
-			is_good = read_end_tag(&reader);
-		else
-			is_good = read_start_tag(&reader);
-		if (!is_good)
-			return ret_text->failed ? ret_text->failed : ERR_PROTOCOL;
-	}
-	if (reader.depth > 0 || reader.found_count > 1)
+	if (!read_document(&reader))
+		return ret_text->failed ? ret_text->failed : ERR_PROTOCOL;
+	if (reader.found_count > 1)
 		return ERR_PROTOCOL;
 	return reader.found_count == 0 ? ERR_NOT_FOUND : 0;
+}
+
+int xml_each(const char *text, size_t length_bytes, const char *path,
+	int (*visit)(void *user, const char *element, size_t element_bytes), void *user)
+{
+	struct reader reader = { .at = text, .end = text + length_bytes, .path = path };
+
+	if (!read_document(&reader))
+		return ERR_PROTOCOL;
+	reader = (struct reader){ .at = text, .end = text + length_bytes, .path = path, .visit = visit, .user = user };
+	return read_document(&reader) ? 0 : reader.visit_err;
 }

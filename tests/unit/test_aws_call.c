@@ -171,6 +171,27 @@ static void the_signature_is_right_for_what_was_sent(void **state)
 	sigv4_signature_done(&signature);
 }
 
+/* A path that is sent encoded is encoded once more in the canonical request (IAM User Guide, "Create a
+ * signed request"): sigv4 is tested for it; here the path and query must arrive as they were written. */
+static void a_call_by_get_has_its_path_and_no_body(void **state)
+{
+	static const struct canned_reply reply = { "GET ", OK_REPLY, 0, 0 };
+	struct world *world = *state;
+	struct aws_request request;
+	const char *sent;
+
+	world->server = canned_server_start(&reply, 1);
+	(void)snprintf(world->endpoint, sizeof world->endpoint, "%s/x/arn%%3Aaws%%3Ab%%2Fc?d=e%%2F&f=g",
+		canned_server_url(world->server));
+	request = (struct aws_request){ .endpoint = world->endpoint, .method = "GET", .service = "vpc-lattice",
+		.region = "us-east-1", .credentials = &world->keys, .timeout_us = 2 * US_PER_S };
+	run_request(world, &request);
+	assert_class(world, AWS_CLASS_OK);
+	sent = canned_server_last(world->server, "GET /x/arn%3Aaws%3Ab%2Fc?d=e%2F&f=g HTTP/1.1\r\n");
+	assert_non_null(strstr(sent, "/us-east-1/vpc-lattice/aws4_request, SignedHeaders=host;x-amz-date;"));
+	assert_null(strcasestr(sent, "\r\nContent-Length:"));
+}
+
 static void without_a_service_nothing_is_signed(void **state)
 {
 	struct world *world = *state;
@@ -324,6 +345,29 @@ static void an_error_larger_than_any_real_one_is_cut(void **state)
 	buf_done(&bytes);
 }
 
+static void a_larger_reply_is_taken_where_it_is_asked_for(void **state)
+{
+	static const struct { int64_t max_bytes; size_t kept_bytes; } limits[] = {
+		{ 200 * 1024, 200 * 1024 }, { INT64_MAX, AWS_REPLY_MAX_BYTES }, { 0, AWS_REPLY_DEFAULT_BYTES } };
+	struct world *world = *state;
+	struct aws_request request;
+	struct buf bytes;
+
+	buf_init(&bytes, 2 * 1024 * 1024);
+	(void)buf_append_text(&bytes, HEAD("200 OK") "\r\n");
+	for (int i = 0; i < 70000; i++)
+		(void)buf_append_text(&bytes, "0123456789abcdef");
+	assert_int_equal(bytes.failed, 0);
+	serve(world, bytes.data);
+	request = request_of(world);
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		request.max_reply_bytes = limits[i].max_bytes;
+		run_request(world, &request);
+		assert_in_range(world->reply.body_bytes, limits[i].kept_bytes / 2, limits[i].kept_bytes);
+	}
+	buf_done(&bytes);
+}
+
 static void a_closed_port_is_unreachable(void **state)
 {
 	struct world *world = *state;
@@ -452,6 +496,8 @@ int main(void)
 		CASE(what_is_no_http_is_in_doubt),
 		CASE(a_success_cut_short_is_a_success),
 		CASE(an_error_larger_than_any_real_one_is_cut),
+		CASE(a_call_by_get_has_its_path_and_no_body),
+		CASE(a_larger_reply_is_taken_where_it_is_asked_for),
 		CASE(a_closed_port_is_unreachable),
 		CASE(a_server_without_tls_is_told_as_that),
 		CASE(no_descriptor_is_our_own_trouble),

@@ -140,6 +140,9 @@ static const struct {
 	{ NULL, "<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"https://x/\"><Error><Type>Sender</Type>"
 		"<Code>ExpiredToken</Code><Message>it &lt;was&gt; &amp; is</Message></Error>"
 		"<RequestId>1</RequestId></ErrorResponse>", "ExpiredToken", "it <was> & is" },
+	{ NULL, "<?xml version=\"1.0\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code>"
+		"<Message>You may not, 123456789012.</Message></Error></Errors><RequestID>1</RequestID></Response>",
+		"UnauthorizedOperation", "You may not, ***." },
 	{ NULL, "<html><body>400 Bad Request</body></html>", "", "" },
 	{ NULL, "", "", "" }, { NULL, "Bad Gateway", "", "" }, { NULL, "{", "", "" }, { NULL, "{}", "", "" },
 	{ NULL, "{\"__type\":7,\"message\":[]}", "", "" }, { NULL, "[\"__type\"]", "", "" },
@@ -294,6 +297,46 @@ static void a_text_longer_than_its_place_is_refused(void **state)
 	buf_done(&text);
 }
 
+static int note_element(void *user, const char *element, size_t element_bytes)
+{
+	struct buf *seen = user;
+
+	(void)buf_append(seen, element, element_bytes);
+	return buf_append_char(seen, '|');
+}
+
+static void each_element_is_handed_over_whole(void **state)
+{
+	static const struct { const char *document; int err; const char *seen; } walks[] = {
+		{ "<A><B><C>1</C></B> <B x='2'/><D><B/></D><B></B ></A>", 0, "<B><C>1</C></B>|<B x='2'/>|<B></B >|" },
+		{ "<A><B><A><B/></A></B></A>", 0, "<B><A><B/></A></B>|" },
+		{ "<A/>", 0, "" }, { "", 0, "" },
+		{ "<A><B/><B/>", ERR_PROTOCOL, "" }, { "<A><B/></A><", ERR_PROTOCOL, "" },
+	};
+	struct buf seen;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(walks); i++) {
+		buf_init(&seen, 200);
+		assert_int_equal(xml_each(walks[i].document, strlen(walks[i].document), "A/B", note_element, &seen),
+			walks[i].err);
+		assert_string_equal(buf_text(&seen), walks[i].seen);
+		buf_done(&seen);
+	}
+}
+
+static void a_visitor_can_end_the_walk(void **state)
+{
+	static const char document[] = "<A><B>12</B><B>34</B><B>5</B></A>";
+	struct buf seen;
+
+	(void)state;
+	buf_init(&seen, 12);
+	assert_int_equal(xml_each(document, strlen(document), "A/B", note_element, &seen), ERR_LIMIT);
+	assert_string_equal(buf_text(&seen), "<B>12</B>|");
+	buf_done(&seen);
+}
+
 /* ---- the clock ---------------------------------------------------------------------------- */
 
 static struct wall at(int64_t ms)
@@ -335,6 +378,8 @@ int main(void)
 		cmocka_unit_test(only_well_formed_documents_give_a_text),
 		cmocka_unit_test(a_document_deeper_than_any_of_aws_is_refused),
 		cmocka_unit_test(a_text_longer_than_its_place_is_refused),
+		cmocka_unit_test(each_element_is_handed_over_whole),
+		cmocka_unit_test(a_visitor_can_end_the_walk),
 		cmocka_unit_test(skew_is_the_date_against_the_middle_of_the_exchange),
 		cmocka_unit_test(what_date_cannot_tell_is_no_skew),
 	};
