@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all that was learnt comes to. Absence is claimed only of lists that were read whole and that this
  * account sees whole. */
-#include "lattice-probe/control_facts.h"
+#include "lattice-probe/control.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "lattice-probe/control_facts.h"
 
 static void set_text(char *text, size_t size, const char *from)
 {

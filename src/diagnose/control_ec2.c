@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EC2's answers, as its API reference has them (version 2016-11-15). What cannot be understood inside a
  * list makes the list cut: then what it holds still allows, but its silence forbids nothing. */
-#include "lattice-probe/control_facts.h"
+#include "lattice-probe/control.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lattice-probe/buf.h"
+#include "lattice-probe/control_facts.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/parse.h"
 #include "lattice-probe/xml.h"
 
 #define FIRST_GROUPS 64

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row for each question: what it needs, how it is written, how its answer is read. */
-#include "control_internal.h"
+#include "lattice-probe/control.h"
 
 #include <string.h>
+
+#include "control_internal.h"
 
 #include "lattice-probe/err.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VPC Lattice's answers, as its API reference has them (version 2022-11-30). */
-#include "lattice-probe/control_facts.h"
+#include "lattice-probe/control.h"
 
 #include <string.h>
 #include <strings.h>
@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "lattice-probe/aws_reply.h"
+#include "lattice-probe/control_facts.h"
 #include "lattice-probe/err.h"
 
 /* Text that does not fit is no id and no status of AWS's. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether what guards the path lets the connection through. */
-#include "lattice-probe/control_facts.h"
+#include "lattice-probe/control.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "lattice-probe/control_facts.h"
 
 #define EPHEMERAL_FIRST 1025 /* VPC Lattice User Guide, network ACLs: answers go to 1025-65535 */
 
