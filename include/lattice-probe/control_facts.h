@@ -104,6 +104,7 @@ struct control_table {
 };
 
 #define CONTROL_LISTS 2 /* VPC Lattice's two, IPv4 and IPv6 */
+#define CONTROL_AWS_LISTS_SIZE 1024 /* ids, by comma: a region has a dozen */
 
 struct control_list {
 	char id[CONTROL_ID_SIZE];
@@ -117,6 +118,7 @@ struct control_flow {
 	union address destination; /* with the port; AF_UNSPEC unknown */
 	const char *own_groups;    /* of the instance, by comma */
 	const struct control_list *lists; /* CONTROL_LISTS of them */
+	const char *aws_lists;     /* of AWS's other lists, by comma */
 };
 
 /* ---- reading: 0, ERR_PROTOCOL, ERR_NOMEM --------------------------------------------------- */
@@ -138,9 +140,10 @@ int control_ec2_read_groups(const char *text, size_t length_bytes, struct contro
 int control_ec2_read_table(const char *text, size_t length_bytes, struct control_table *table,
 	struct control_page *ret_page);
 int control_ec2_read_acl(const char *text, size_t length_bytes, struct control_acl *acl, struct control_page *ret_page);
-/* VPC Lattice's own among the lists, by their names. */
+/* VPC Lattice's own among the lists, by their names, and the ids of AWS's others, as far as they fit. */
 int control_ec2_read_lists(const char *text, size_t length_bytes, const char *region,
-	struct control_list lists[static CONTROL_LISTS], struct control_page *ret_page);
+	struct control_list lists[static CONTROL_LISTS], char aws_lists[static CONTROL_AWS_LISTS_SIZE],
+	struct control_page *ret_page);
 int control_ec2_read_entries(const char *text, size_t length_bytes, struct control_list *list,
 	struct control_page *ret_page);
 
@@ -196,6 +199,7 @@ struct control_facts {
 	struct control_table table;
 	struct control_acl acl;
 	struct control_list lists[CONTROL_LISTS];
+	char aws_lists[CONTROL_AWS_LISTS_SIZE];
 };
 
 /* What the facts come to. */

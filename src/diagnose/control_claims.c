@@ -66,7 +66,7 @@ static enum claim association_groups_allow(const struct control_facts *facts, co
 static void claim_path(const struct control_facts *facts, struct evidence_control *control)
 {
 	const struct control_flow flow = { .source = facts->source, .destination = facts->destination,
-		.own_groups = facts->own_groups, .lists = facts->lists };
+		.own_groups = facts->own_groups, .lists = facts->lists, .aws_lists = facts->aws_lists };
 
 	control->instance_sg_allows = control_rules_groups_allow(&facts->groups, facts->own_groups, true, &flow);
 	control->association_sg_allows = association_groups_allow(facts, &flow);

@@ -362,7 +362,19 @@ int control_ec2_read_acl(const char *text, size_t length_bytes, struct control_a
 struct list_reading {
 	const char *region;
 	struct control_list *lists;
+	char *aws_lists;
 };
+
+static int note_aws_list(struct element element, char *ids)
+{
+	size_t length = strlen(ids);
+	char id[CONTROL_ID_SIZE];
+	int err = read_field(element, "item/prefixListId", id, sizeof id);
+
+	if (!err && id[0] && length + strlen(id) + 2 <= CONTROL_AWS_LISTS_SIZE)
+		(void)snprintf(ids + length, CONTROL_AWS_LISTS_SIZE - length, "%s%s", length > 0 ? "," : "", id);
+	return err;
+}
 
 static int on_prefix_list(void *user, const char *text, size_t bytes)
 {
@@ -373,21 +385,19 @@ static int on_prefix_list(void *user, const char *text, size_t bytes)
 	for (size_t i = 0; i < CONTROL_LISTS; i++) {
 		struct control_list *list = &reading->lists[i];
 		char name[128];
-		int err = 0;
 
 		(void)snprintf(name, sizeof name, "com.amazonaws.%s.%svpc-lattice", reading->region, middles[i]);
 		if (is_text(element, "item/prefixListName", name))
-			err = read_field(element, "item/prefixListId", list->id, sizeof list->id);
-		if (err)
-			return err;
+			return read_field(element, "item/prefixListId", list->id, sizeof list->id);
 	}
-	return 0;
+	return is_text(element, "item/ownerId", "AWS") ? note_aws_list(element, reading->aws_lists) : 0;
 }
 
 int control_ec2_read_lists(const char *text, size_t length_bytes, const char *region,
-	struct control_list lists[static CONTROL_LISTS], struct control_page *ret_page)
+	struct control_list lists[static CONTROL_LISTS], char aws_lists[static CONTROL_AWS_LISTS_SIZE],
+	struct control_page *ret_page)
 {
-	struct list_reading reading = { region, lists };
+	struct list_reading reading = { region, lists, aws_lists };
 	int err = read_page((struct element){ text, length_bytes }, "DescribeManagedPrefixListsResponse/nextToken", ret_page);
 
 	return err ? err : xml_each(text, length_bytes, "DescribeManagedPrefixListsResponse/prefixListSet/item",

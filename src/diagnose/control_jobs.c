@@ -149,16 +149,12 @@ static int write_acl(const struct control_facts *facts, const struct control_pag
 	return append_filter(text, 1, "association.subnet-id", facts->subnet_id);
 }
 
+/* All of them: those of other services are known to hold nothing of VPC Lattice's. */
 static int write_lists(const struct control_facts *facts, const struct control_page *page, struct buf *text)
 {
-	static const char *const middles[CONTROL_LISTS] = { "", "ipv6." };
-
+	(void)facts;
 	(void)begin_form(text, "DescribeManagedPrefixLists", page);
-	(void)buf_append_text(text, "&Filter.1.Name=prefix-list-name");
-	for (int i = 0; i < CONTROL_LISTS; i++)
-		(void)buf_append_format(text, "&Filter.1.Value.%d=com.amazonaws.%s.%svpc-lattice", i + 1, facts->region,
-			middles[i]);
-	return text->failed;
+	return append_parameter(text, "MaxResults", PAGE_ITEMS);
 }
 
 static int write_entries(const struct control_list *list, const struct control_page *page, struct buf *text)
@@ -230,7 +226,7 @@ static int read_acl(const char *text, size_t bytes, struct control_facts *facts,
 
 static int read_lists(const char *text, size_t bytes, struct control_facts *facts, struct control_page *page)
 {
-	return control_ec2_read_lists(text, bytes, facts->region, facts->lists, page);
+	return control_ec2_read_lists(text, bytes, facts->region, facts->lists, facts->aws_lists, page);
 }
 
 static int read_entries(const char *text, size_t bytes, struct control_list *list, struct control_page *page)

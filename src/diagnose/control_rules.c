@@ -69,7 +69,8 @@ static enum claim list_holds(const struct control_flow *flow, const char *list_i
 			return CLAIM_YES;
 		return list->is_known ? CLAIM_NO : CLAIM_UNKNOWN;
 	}
-	return CLAIM_UNKNOWN;
+	/* AWS's lists for other services (S3, CloudFront) hold no address of VPC Lattice's. */
+	return is_lattice_address(address) && control_rules_holds_id(flow->aws_lists, list_id) ? CLAIM_NO : CLAIM_UNKNOWN;
 }
 
 /* A group is met on the way in by its members' interfaces. On the way out nothing of VPC Lattice's is a

@@ -35,8 +35,9 @@ static void read_ec2(const char *text, size_t size)
 	(void)control_ec2_read_groups(text, size, &facts.groups, &page);
 	(void)control_ec2_read_table(text, size, &facts.table, &page);
 	(void)control_ec2_read_acl(text, size, &facts.acl, &page);
-	(void)control_ec2_read_lists(text, size, "us-east-1", facts.lists, &page);
+	(void)control_ec2_read_lists(text, size, "us-east-1", facts.lists, facts.aws_lists, &page);
 	(void)control_ec2_read_entries(text, size, &facts.lists[0], &page);
+	assert(memchr(facts.aws_lists, '\0', sizeof facts.aws_lists));
 	assert(memchr(page.token, '\0', sizeof page.token));
 	assert(facts.groups.id_count <= CONTROL_GROUPS_MAX && facts.groups.permission_count <= CONTROL_PERMISSIONS_MAX);
 	assert(facts.table.count <= CONTROL_ROUTES_MAX && facts.acl.count <= CONTROL_ENTRIES_MAX);

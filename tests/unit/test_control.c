@@ -276,7 +276,9 @@ static void an_acl_is_its_entries(void **state)
 static void lists_are_known_by_their_names(void **state)
 {
 	static const char text[] = "<DescribeManagedPrefixListsResponse><prefixListSet>"
-		"<item><prefixListId>pl-3</prefixListId><prefixListName>com.amazonaws.us-east-1.s3</prefixListName></item>"
+		"<item><prefixListId>pl-3</prefixListId><prefixListName>com.amazonaws.us-east-1.s3</prefixListName>"
+		"<ownerId>AWS</ownerId></item><item><prefixListId>pl-5</prefixListId><prefixListName>ours</prefixListName>"
+		"<ownerId>123456789012</ownerId></item><item><prefixListId>pl-7</prefixListId><ownerId>AWS</ownerId></item>"
 		"<item><prefixListId>pl-6</prefixListId><prefixListName>com.amazonaws.us-east-1.ipv6.vpc-lattice</prefixListName>"
 		"</item><item><prefixListId>pl-4</prefixListId><prefixListName>com.amazonaws.us-east-1.vpc-lattice"
 		"</prefixListName></item></prefixListSet></DescribeManagedPrefixListsResponse>";
@@ -285,10 +287,12 @@ static void lists_are_known_by_their_names(void **state)
 	static const char odd[] = "<GetManagedPrefixListEntriesResponse><entrySet><item/></entrySet>"
 		"</GetManagedPrefixListEntriesResponse>";
 	struct control_list lists[CONTROL_LISTS] = { { .id = "" } };
+	char aws_lists[CONTROL_AWS_LISTS_SIZE] = "";
 	struct control_page page;
 
 	(void)state;
-	assert_int_equal(control_ec2_read_lists(text, strlen(text), "us-east-1", lists, &page), 0);
+	assert_int_equal(control_ec2_read_lists(text, strlen(text), "us-east-1", lists, aws_lists, &page), 0);
+	assert_string_equal(aws_lists, "pl-3,pl-7");
 	assert_string_equal(lists[0].id, "pl-4");
 	assert_string_equal(lists[1].id, "pl-6");
 	assert_int_equal(control_ec2_read_entries(entries, strlen(entries), &lists[0], &page), 0);

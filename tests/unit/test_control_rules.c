@@ -48,7 +48,7 @@ static const struct control_list *known_lists(void)
 static struct control_flow flow_to(const char *destination)
 {
 	return (struct control_flow){ .source = address_of("10.0.1.10"), .destination = address_of(destination),
-		.own_groups = "sg-1,sg-2", .lists = known_lists() };
+		.own_groups = "sg-1,sg-2", .lists = known_lists(), .aws_lists = "pl-2,pl-3" };
 }
 
 /* ---- security groups ---------------------------------------------------------------------- */
@@ -104,6 +104,8 @@ static const struct {
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_LIST, "pl-4" }, "10.0.2.3:443", CLAIM_NO },
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_LIST, "pl-6" }, "[fd00:ec2:80::1]:443", CLAIM_UNKNOWN },
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_LIST, "pl-9" }, LATTICE, CLAIM_UNKNOWN },
+	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_LIST, "pl-3" }, LATTICE, CLAIM_NO },
+	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_LIST, "pl-3" }, "8.8.8.8:443", CLAIM_UNKNOWN },
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 80, 80, CONTROL_PEER_LIST, "pl-9" }, LATTICE, CLAIM_NO },
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_GROUP, "sg-9" }, LATTICE, CLAIM_NO },
 	{ { "sg-1", true, CONTROL_PROTOCOL_TCP, 443, 443, CONTROL_PEER_GROUP, "sg-9" }, "10.0.2.3:443", CLAIM_UNKNOWN },
@@ -243,6 +245,7 @@ static void a_route_leads_there_or_not(void **state)
 	static const struct { const char *list; const char *network; bool is_active; const char *to; enum claim claim; } cases[] = {
 		{ "pl-4", NULL, true, LATTICE, CLAIM_YES }, { "pl-4", NULL, false, LATTICE, CLAIM_NO },
 		{ "pl-4", NULL, true, "10.0.2.3:443", CLAIM_NO }, { "pl-9", NULL, true, LATTICE, CLAIM_UNKNOWN },
+		{ "pl-2", NULL, true, LATTICE, CLAIM_NO },
 		{ "pl-4", NULL, true, NULL, CLAIM_UNKNOWN }, { "", "169.254.171.0/24", true, LATTICE, CLAIM_YES },
 		{ "", "10.0.0.0/16", true, LATTICE, CLAIM_NO }, { "", "10.0.0.0/16", true, "10.0.2.3:443", CLAIM_YES },
 		{ "", "10.0.0.0/16", true, NULL, CLAIM_UNKNOWN }, { "", "0.0.0.0/0", true, LATTICE, CLAIM_UNKNOWN },
