@@ -148,14 +148,21 @@ static enum control_end end_of(enum aws_class class_)
 	return CONTROL_FAILED;
 }
 
+/* One call has two actions behind it. */
+static const char *action_of(enum control_job job)
+{
+	if (job == JOB_ENTRIES_IPV4 || job == JOB_ENTRIES_IPV6)
+		return "ec2:GetManagedPrefixListEntries";
+	return control_call_action(control_jobs_call(job));
+}
+
 static void note_refusal(struct control *control, enum control_job job, const struct aws_reply *reply)
 {
 	char *refusal = control->evidence.first_refusal;
 	const size_t size = sizeof control->evidence.first_refusal;
 
 	if (!refusal[0])
-		(void)snprintf(refusal, size, "%s: %.60s %.80s", control_call_action(control_jobs_call(job)), reply->code,
-			reply->message);
+		(void)snprintf(refusal, size, "%s: %.40s %.64s", action_of(job), reply->code, reply->message);
 }
 
 static enum control_end read_reply(struct control *control, enum control_job job, const struct aws_reply *reply)

@@ -226,6 +226,13 @@ def test_a_refusal_leaves_only_its_claims_unknown(accounts, action, lost):
     assert seen["first_refusal"].startswith(action) and "123456789012" not in seen["first_refusal"]
 
 
+def test_the_entries_of_a_list_are_refused_by_their_own_name(accounts):
+    accounts.change(refuse=["ec2:GetManagedPrefixListEntries"])
+    seen = accounts.ask()
+    assert seen["ends"]["ec2:DescribeManagedPrefixLists"] == "denied" and seen["has_route"] == "unknown"
+    assert seen["first_refusal"].startswith("ec2:GetManagedPrefixListEntries: ") and seen["networks"] == 0
+
+
 def test_an_error_is_no_refusal(accounts):
     accounts.change(fail=["ec2:DescribeVpcs"])
     seen = accounts.ask()
