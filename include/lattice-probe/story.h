@@ -15,6 +15,11 @@
 
 struct evidence;
 
+/* Makes text fit to be shown, in place: what a terminal could obey or JSON could not hold becomes '?'
+ * (control characters, broken UTF-8, marks that turn the direction of writing), query strings go, and
+ * without `verbose` account ids, principals and access key ids are masked. Never longer than before. */
+void story_make_presentable(char *text, bool verbose);
+
 enum story_mark {
 	STORY_GOOD,    /* ✓ */
 	STORY_BAD,     /* ✗ */
@@ -23,12 +28,13 @@ enum story_mark {
 };
 
 #define STORY_TEXT_SIZE 400
-#define STORY_STEPS_MAX 48
+#define STORY_STEPS_MAX 64
 
 struct story_step {
 	enum diagnosis_hop hop;
 	enum story_mark mark;
 	char step[24];                 /* "where", "dns", "address", "route", "tcp", "tls", "http", "aws", "publish", "daemon" */
+	char subject[64];              /* what of it, in short: "10.0.0.2 A"; "" the step itself */
 	char question[STORY_TEXT_SIZE];/* "A of checkout… at 10.0.0.2" */
 	char answer[STORY_TEXT_SIZE];  /* "169.254.171.33, TTL 60 s" */
 	int64_t elapsed_us;            /* -1: no time belongs to it */
@@ -42,7 +48,7 @@ struct story {
 /* Without `verbose` account ids and names of principals are masked. */
 void story_tell(const struct evidence *evidence, bool verbose, struct story *ret_story);
 
-#define STORY_FIXES_MAX 6
+#define STORY_FIXES_MAX 8
 #define STORY_FIX_SIZE 700
 
 /* One thing to do: a sentence with the console's words, and, where it helps, a line for the shell. */

@@ -17,7 +17,6 @@ LEVELS = (
 HEADER_ROOMS = {
     "diagnose.h": "diagnose",  # its .c comes later
     "status_client.h": "agent",  # its .c comes later
-    "story.h": "diagnose",  # its .c comes later
     "control_facts.h": "diagnose",  # shared by control_lattice, control_ec2, control_rules, control_claims
 }
 
