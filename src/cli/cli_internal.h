@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lattice-probe/cli_text.h"
+
 struct conf;
 struct conf_finding;
 struct result;
@@ -33,13 +35,7 @@ struct conf *cli_load_conf(const char *path);
 /* One mistake or warning on stderr: "file:line: [section] key: text". */
 void cli_print_finding(const struct conf_finding *finding);
 
-/* How wide and how colourful the output may be: a terminal's width (80 when unknown), colour only on
- * a terminal without NO_COLOR (https://no-color.org). */
-struct cli_terminal {
-	bool is_terminal;
-	bool has_colour;
-	int columns;
-};
+/* Of a stream as it is now. */
 struct cli_terminal cli_terminal_of(FILE *stream);
 
 /* ---- once_table: the results of `once` for people ---- */

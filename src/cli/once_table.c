@@ -2,8 +2,6 @@
 /* One block for each result, in 80 columns: what, how it ended, from where, where the time went. */
 #include "cli_internal.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,50 +26,28 @@ static const struct phase_look looks[PHASE_COUNT] = {
 	[PHASE_TRANSFER] = { "transfer", 'X', 43 },
 };
 
-struct table {
-	FILE *stream;
-	const struct cli_terminal *terminal;
-	const char *good;
-	const char *bad;
-	const char *dot;
-};
-
-static struct table table_of(FILE *stream, const struct cli_terminal *terminal)
-{
-	(void)setlocale(LC_CTYPE, "");
-	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
-		return (struct table){ stream, terminal, "✓", "✗", " · " };
-	return (struct table){ stream, terminal, "+", "x", ", " };
-}
-
-static void colour(const struct table *table, const char *code)
-{
-	if (table->terminal->has_colour)
-		fprintf(table->stream, "\033[%sm", code);
-}
-
 static double ms(int64_t us)
 {
 	return (double)us / (double)US_PER_MS;
 }
 
-static void print_head(const struct table *table, const struct result *result)
+static void print_head(const struct cli_text *table, const struct result *result)
 {
 	bool is_ok = result->outcome == OUTCOME_OK;
 	const char *name = result->target->name;
 
-	colour(table, is_ok ? "32" : "31");
+	cli_text_colour(table, is_ok ? "32" : "31");
 	fprintf(table->stream, "%s", is_ok ? table->good : table->bad);
-	colour(table, "0");
+	cli_text_colour(table, "0");
 	fprintf(table->stream, " %-36.36s ", name);
-	colour(table, is_ok ? "32" : "31;1");
+	cli_text_colour(table, is_ok ? "32" : "31;1");
 	fprintf(table->stream, "%-20s", outcome_name(result->outcome));
-	colour(table, "0");
+	cli_text_colour(table, "0");
 	fprintf(table->stream, "%12.1f ms\n", ms(result->total_us));
 }
 
 /* The URL on its own line, cut in the middle when it is wider than the terminal. */
-static void print_url(const struct table *table, const struct result *result)
+static void print_url(const struct cli_text *table, const struct result *result)
 {
 	const char *url = result->target->url.redacted;
 	int room = table->terminal->columns - 3;
@@ -83,31 +59,7 @@ static void print_url(const struct table *table, const struct result *result)
 		fprintf(table->stream, "  %.*s...%s\n", room * 2 / 3, url, url + length - (room - room * 2 / 3 - 3));
 }
 
-/* As many bytes as fit into the room, up to a space where there is one. */
-static int fitting(const char *text, int room)
-{
-	int length = (int)strlen(text);
-	int end = room;
-
-	if (length <= room)
-		return length;
-	while (end > 0 && text[end] != ' ')
-		end--;
-	return end > 0 ? end : room;
-}
-
-static void print_wrapped(const struct table *table, const char *text)
-{
-	while (*text) {
-		int length = fitting(text, table->terminal->columns - INDENT);
-
-		fprintf(table->stream, "%*s%.*s\n", INDENT, "", length, text);
-		text += length;
-		text += strspn(text, " ");
-	}
-}
-
-static void print_why(const struct table *table, const struct result *result)
+static void print_why(const struct cli_text *table, const struct result *result)
 {
 	char text[RESULT_DETAIL_SIZE + 128];
 
@@ -115,14 +67,14 @@ static void print_why(const struct table *table, const struct result *result)
 		return;
 	(void)snprintf(text, sizeof text, "%s%s%s", outcome_words(result->outcome), result->detail[0] ? ": " : "",
 		result->detail);
-	print_wrapped(table, text);
+	cli_text_print_wrapped(table, INDENT, text);
 }
 
 /* ---- lines of facts ----------------------------------------------------------------------- */
 
 /* Parts with dots between them; one that does not fit goes to the next line. */
 struct line {
-	const struct table *table;
+	const struct cli_text *table;
 	int used; /* columns; 0: nothing stands there yet */
 };
 
@@ -131,7 +83,7 @@ struct line {
 
 __attribute__((format(printf, 2, 3))) static void add_part(struct line *line, const char *format, ...)
 {
-	const struct table *table = line->table;
+	const struct cli_text *table = line->table;
 	char part[128];
 	va_list arguments;
 	int columns;
@@ -163,7 +115,7 @@ static const char *http_version_words(int version)
 	}
 }
 
-static void print_facts(const struct table *table, const struct result *result)
+static void print_facts(const struct cli_text *table, const struct result *result)
 {
 	struct line line = { .table = table };
 	char address[ADDRESS_TEXT_SIZE];
@@ -183,7 +135,7 @@ static void print_facts(const struct table *table, const struct result *result)
 	end_line(&line, "");
 }
 
-static void print_phases(const struct table *table, const struct result *result)
+static void print_phases(const struct cli_text *table, const struct result *result)
 {
 	struct line line = { .table = table };
 
@@ -197,7 +149,7 @@ static void print_phases(const struct table *table, const struct result *result)
 	end_line(&line, " ms");
 }
 
-static void print_attempts(const struct table *table, const struct result *result)
+static void print_attempts(const struct cli_text *table, const struct result *result)
 {
 	char address[ADDRESS_TEXT_SIZE];
 
@@ -212,7 +164,7 @@ static void print_attempts(const struct table *table, const struct result *resul
 
 /* ---- the bar ------------------------------------------------------------------------------ */
 
-static void print_segment(const struct table *table, char letter, int ansi_colour, int width)
+static void print_segment(const struct cli_text *table, char letter, int ansi_colour, int width)
 {
 	if (width <= 0)
 		return;
@@ -220,11 +172,11 @@ static void print_segment(const struct table *table, char letter, int ansi_colou
 		fprintf(table->stream, "\033[%dm", ansi_colour);
 	for (int i = 0; i < width; i++)
 		fputc(table->terminal->has_colour && i > 0 ? ' ' : letter, table->stream);
-	colour(table, "0");
+	cli_text_colour(table, "0");
 }
 
 /* One column for a run that is short beside the longest: where it failed, else its longest phase. */
-static void print_shortest_bar(const struct table *table, const struct result *result)
+static void print_shortest_bar(const struct cli_text *table, const struct result *result)
 {
 	size_t longest = PHASE_DNS;
 
@@ -238,7 +190,7 @@ static void print_shortest_bar(const struct table *table, const struct result *r
 }
 
 /* Segments end where their share of the time ends, so that rounding never adds up. */
-static void print_bar(const struct table *table, const struct result *result, int64_t longest_us)
+static void print_bar(const struct cli_text *table, const struct result *result, int64_t longest_us)
 {
 	int room = table->terminal->columns - INDENT - 1;
 	int64_t end_us = 0;
@@ -264,7 +216,7 @@ static void print_bar(const struct table *table, const struct result *result, in
 	fputc('\n', table->stream);
 }
 
-static void print_legend(const struct table *table)
+static void print_legend(const struct cli_text *table)
 {
 	fprintf(table->stream, "%*s", INDENT, "");
 	for (size_t i = 0; i < PHASE_COUNT; i++) {
@@ -278,7 +230,7 @@ static void print_legend(const struct table *table)
 void once_table_print(FILE *stream, const struct cli_terminal *terminal, const struct result *results,
 	size_t count, bool bars)
 {
-	const struct table table = table_of(stream, terminal);
+	const struct cli_text table = cli_text_of(stream, terminal);
 	int64_t longest_us = 0;
 
 	for (size_t i = 0; i < count; i++)

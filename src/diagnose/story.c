@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lattice-probe/story.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lattice-probe/evidence.h"
+#include "lattice-probe/units.h"
 
 #include "story_internal.h"
 
@@ -44,14 +46,13 @@ bool story_is_answered(const struct evidence *evidence)
 static void tell_end(struct story_teller *teller)
 {
 	struct story_line line = story_line_of("end", DIAGNOSIS_HOP_NONE);
-	char time[STORY_TIME_SIZE];
 
 	if (!teller->evidence->is_cut_short)
 		return;
-	story_format_ms(teller->evidence->elapsed_us, time);
 	line.mark = STORY_UNKNOWN;
 	STORY_ASK(line, "Was every question answered?");
-	STORY_ANSWER(line, "no: the time was over after %s; what is missing above was not found out", time);
+	STORY_ANSWER(line, "no: the time was over after %" PRId64 " s; what is missing above was not found out",
+		teller->evidence->elapsed_us / US_PER_S);
 	story_add(teller, &line);
 }
 

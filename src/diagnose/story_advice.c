@@ -70,7 +70,7 @@ static void add_candidates(struct story_fixes *fixes, const struct diagnosis *di
 	char lead[64];
 
 	for (size_t i = 0; i < diagnosis->candidate_count && i + 1 < STORY_FIXES_MAX; i++) {
-		(void)snprintf(lead, sizeof lead, "Is it %s? ", diagnosis_name(diagnosis->candidates[i]));
+		(void)snprintf(lead, sizeof lead, "It is %s when ", diagnosis_name(diagnosis->candidates[i]));
 		add_row(fixes, &advice_of(diagnosis->candidates[i])->tell, lead, evidence);
 	}
 	add_likeliest(fixes, diagnosis->candidates[0], evidence);

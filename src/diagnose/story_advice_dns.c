@@ -32,6 +32,11 @@ static bool lacks_hostnames(const struct evidence *evidence)
 	return evidence->control.dns_hostnames != CLAIM_YES;
 }
 
+static bool may_be_outside(const struct evidence *evidence)
+{
+	return evidence->where.imds != EVIDENCE_IMDS_OK && evidence->where.platform != HOST_PLATFORM_EC2;
+}
+
 static bool lacks_dns_support(const struct evidence *evidence)
 {
 	return evidence->control.dns_support != CLAIM_YES;
@@ -54,7 +59,7 @@ static const struct story_advice_row vpc_resolver_silent[] = {
 	  "aws ec2 modify-vpc-attribute --vpc-id {VPC_ID} --enable-dns-support Value=true", lacks_dns_support },
 	{ "If it is on: security groups and network ACLs cannot filter the VPC resolver, but a firewall of this "
 	  "host can. Look for rules on port 53.", "sudo nft list ruleset", NULL },
-	{ "A host outside AWS has no VPC resolver: give it a resolver that answers.", NULL, NULL },
+	{ "A host outside AWS has no VPC resolver: give it a resolver that answers.", NULL, may_be_outside },
 	{ NULL, NULL, NULL }
 };
 
@@ -80,7 +85,7 @@ static const struct story_advice_row servfail[] = {
 static const struct story_advice_row refused[] = {
 	{ "Let {RESOLVER} serve this host's network (unbound: access-control, BIND: allow-query and "
 	  "allow-recursion).", ASK_RESOLVER, NULL },
-	{ "Or " "let this host ask the VPC resolver. " USE_VPC_RESOLVER, SHOW_OPTION_SET, NULL },
+	{ "Or let this host ask the VPC resolver. " USE_VPC_RESOLVER, SHOW_OPTION_SET, NULL },
 	{ NULL, NULL, NULL }
 };
 
@@ -194,30 +199,30 @@ static const struct story_advice_row denied_address[] = {
 };
 
 const struct story_advice story_advice_dns[DIAGNOSIS_COUNT] = {
-	[DIAGNOSIS_DNS_RESOLVER_SILENT] = { resolver_silent, { "It must answer.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_VPC_RESOLVER_SILENT] = { vpc_resolver_silent, { "It must answer.", ASK_VPC_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_THROTTLED] = { throttled, { "The counter rises meanwhile.",
+	[DIAGNOSIS_DNS_RESOLVER_SILENT] = { resolver_silent, { "it does not answer.", ASK_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_VPC_RESOLVER_SILENT] = { vpc_resolver_silent, { "it does not answer.", ASK_VPC_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_THROTTLED] = { throttled, { "the counter rises while it is asked.",
 		"ethtool -S {DEVICE} | grep linklocal_allowance_exceeded", NULL } },
-	[DIAGNOSIS_DNS_SERVFAIL] = { servfail, { "The resolver says SERVFAIL.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_REFUSED] = { refused, { "The resolver says REFUSED.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_BAD_REPLY] = { bad_reply, { "The reply is malformed.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_WRONG_RESOLVER] = { wrong_resolver, { "The VPC resolver knows the name.",
+	[DIAGNOSIS_DNS_SERVFAIL] = { servfail, { "the resolver says SERVFAIL.", ASK_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_REFUSED] = { refused, { "the resolver says REFUSED.", ASK_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_BAD_REPLY] = { bad_reply, { "the reply is malformed.", ASK_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_WRONG_RESOLVER] = { wrong_resolver, { "the VPC resolver knows the name.",
 		ASK_VPC_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_REBIND_FILTERED] = { rebind_filtered, { "The VPC resolver gives an address, the configured "
+	[DIAGNOSIS_DNS_REBIND_FILTERED] = { rebind_filtered, { "the VPC resolver gives an address, the configured "
 		"one an empty answer.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_CNAME_LOOP] = { cname_loop, { "The chain comes back to a name it has passed.",
+	[DIAGNOSIS_DNS_CNAME_LOOP] = { cname_loop, { "the chain comes back to a name it has passed.",
 		"dig {HOST} CNAME", NULL } },
-	[DIAGNOSIS_DNS_DANGLING_CNAME] = { dangling_cname, { "The record points to a name that is not there.",
+	[DIAGNOSIS_DNS_DANGLING_CNAME] = { dangling_cname, { "the record points to a name that is not there.",
 		"dig {HOST} CNAME", NULL } },
-	[DIAGNOSIS_DNS_NO_PRIVATE_ZONE] = { no_private_zone, { "No private zone of this VPC covers the name.",
+	[DIAGNOSIS_DNS_NO_PRIVATE_ZONE] = { no_private_zone, { "no private zone of this VPC covers the name.",
 		"aws route53 list-hosted-zones-by-vpc --vpc-id {VPC_ID} --vpc-region {REGION}", NULL } },
-	[DIAGNOSIS_DNS_NXDOMAIN] = { nxdomain, { "The service network does not list the name.", LIST_SERVICES, NULL } },
-	[DIAGNOSIS_DNS_NODATA] = { nodata, { "The name has no address of any family.", "dig {HOST} A {HOST} AAAA",
+	[DIAGNOSIS_DNS_NXDOMAIN] = { nxdomain, { "the service network does not list the name.", LIST_SERVICES, NULL } },
+	[DIAGNOSIS_DNS_NODATA] = { nodata, { "the name has no address of any family.", "dig {HOST} A {HOST} AAAA",
 		NULL } },
-	[DIAGNOSIS_DNS_NO_USABLE_FAMILY] = { no_usable_family, { "This host has no address of the family.",
+	[DIAGNOSIS_DNS_NO_USABLE_FAMILY] = { no_usable_family, { "this host has no address of the family.",
 		"ip -brief address", NULL } },
-	[DIAGNOSIS_DNS_UNEXPECTED_ADDRESS] = { unexpected_address, { "The VPC resolver gives another address.",
+	[DIAGNOSIS_DNS_UNEXPECTED_ADDRESS] = { unexpected_address, { "the VPC resolver gives another address.",
 		ASK_VPC_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_DENIED_ADDRESS] = { denied_address, { "The name leads to 169.254.169.254 or its like.",
+	[DIAGNOSIS_DNS_DENIED_ADDRESS] = { denied_address, { "the name leads to 169.254.169.254 or its like.",
 		"dig {HOST} {RECORD_TYPE}", NULL } },
 };

@@ -91,8 +91,8 @@ static const struct story_advice_row tls_on_http_port[] = {
 
 static const struct story_advice_row tls_unknown_name[] = {
 	{ "VPC Lattice's own certificate covers generated names only. A custom domain needs one of its own from ACM in "
-	  "the service's Region: its owner sets it under VPC console → PrivateLink and Lattice → Services → the "
-	  "service → Edit.",
+	  "the service's Region: its owner sets it on the service (VPC console → PrivateLink and Lattice → "
+	  "Services).",
 	  "aws vpc-lattice update-service --service-identifier {SERVICE_ID} --certificate-arn CERTIFICATE_ARN",
 	  is_custom },
 	{ "Until then the generated name works: use {GENERATED_NAME} in the URL.", NULL, is_custom },
@@ -247,26 +247,26 @@ static const struct story_advice_row response_not_http[] = {
 };
 
 const struct story_advice story_advice_http[DIAGNOSIS_COUNT] = {
-	[DIAGNOSIS_TLS_ON_HTTP_PORT] = { tls_on_http_port, { "The port answers plain HTTP.", LIST_LISTENERS, NULL } },
-	[DIAGNOSIS_TLS_UNKNOWN_NAME] = { tls_unknown_name, { "The generated name works at the same address.",
+	[DIAGNOSIS_TLS_ON_HTTP_PORT] = { tls_on_http_port, { "the port answers plain HTTP.", LIST_LISTENERS, NULL } },
+	[DIAGNOSIS_TLS_UNKNOWN_NAME] = { tls_unknown_name, { "the generated name works at the same address.",
 		SHOW_HANDSHAKE, NULL } },
-	[DIAGNOSIS_TLS_NAME_MISMATCH] = { tls_name_mismatch, { "The certificate has other names.", SHOW_CERTIFICATE,
+	[DIAGNOSIS_TLS_NAME_MISMATCH] = { tls_name_mismatch, { "the certificate has other names.", SHOW_CERTIFICATE,
 		NULL } },
-	[DIAGNOSIS_TLS_EXPIRED] = { tls_expired, { "Its dates are past.", SHOW_CERTIFICATE, NULL } },
-	[DIAGNOSIS_TLS_UNTRUSTED] = { tls_untrusted, { "Its issuer is not known here.", SHOW_CERTIFICATE, NULL } },
-	[DIAGNOSIS_TLS_SILENT] = { tls_silent, { "The handshake hangs.", SHOW_HANDSHAKE, NULL } },
-	[DIAGNOSIS_TLS_FAILED] = { tls_failed, { "The handshake ends with an alert.", SHOW_HANDSHAKE, NULL } },
-	[DIAGNOSIS_HTTP_ON_TLS_PORT] = { http_on_tls_port, { "The port answers TLS.", SHOW_HANDSHAKE, NULL } },
-	[DIAGNOSIS_AUTH_DENIED] = { auth_denied, { "The response names vpc-lattice-svcs:Invoke.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_AUTH_SIGNATURE] = { auth_signature, { "The response complains of the signature or the time.",
+	[DIAGNOSIS_TLS_EXPIRED] = { tls_expired, { "the dates of the certificate are past.", SHOW_CERTIFICATE, NULL } },
+	[DIAGNOSIS_TLS_UNTRUSTED] = { tls_untrusted, { "the certificate's issuer is not known here.", SHOW_CERTIFICATE, NULL } },
+	[DIAGNOSIS_TLS_SILENT] = { tls_silent, { "the handshake hangs.", SHOW_HANDSHAKE, NULL } },
+	[DIAGNOSIS_TLS_FAILED] = { tls_failed, { "the handshake ends with an alert.", SHOW_HANDSHAKE, NULL } },
+	[DIAGNOSIS_HTTP_ON_TLS_PORT] = { http_on_tls_port, { "the port answers TLS.", SHOW_HANDSHAKE, NULL } },
+	[DIAGNOSIS_AUTH_DENIED] = { auth_denied, { "the response names vpc-lattice-svcs:Invoke.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_AUTH_SIGNATURE] = { auth_signature, { "the response complains of the signature or the time.",
 		"date -u; chronyc tracking", NULL } },
-	[DIAGNOSIS_LATTICE_NO_ROUTE] = { lattice_no_route, { "The service is not listed, or no rule matches.",
+	[DIAGNOSIS_LATTICE_NO_ROUTE] = { lattice_no_route, { "the service is not listed, or no rule matches.",
 		LIST_SERVICES, NULL } },
-	[DIAGNOSIS_TARGET_UNAVAILABLE] = { target_unavailable, { "The targets are not healthy.", LIST_TARGETS, NULL } },
-	[DIAGNOSIS_APP_FORBIDDEN] = { app_forbidden, { "The application's log has the request.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_APP_STATUS] = { app_status, { "The application's log has the request.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_RESPONSE_TIMEOUT] = { response_timeout, { "It answers when given more time.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_RESPONSE_STALLED] = { response_stalled, { "The body stops in the middle.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_RESPONSE_RESET] = { response_reset, { "The connection breaks in the middle.", TRY_REQUEST, NULL } },
-	[DIAGNOSIS_RESPONSE_NOT_HTTP] = { response_not_http, { "What comes back is not HTTP.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_TARGET_UNAVAILABLE] = { target_unavailable, { "the targets are not healthy.", LIST_TARGETS, NULL } },
+	[DIAGNOSIS_APP_FORBIDDEN] = { app_forbidden, { "the application's log has the request.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_APP_STATUS] = { app_status, { "the application's log has the request.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_RESPONSE_TIMEOUT] = { response_timeout, { "it answers when given more time.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_RESPONSE_STALLED] = { response_stalled, { "the body stops in the middle.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_RESPONSE_RESET] = { response_reset, { "the connection breaks in the middle.", TRY_REQUEST, NULL } },
+	[DIAGNOSIS_RESPONSE_NOT_HTTP] = { response_not_http, { "what comes back is not HTTP.", TRY_REQUEST, NULL } },
 };

@@ -23,8 +23,8 @@ struct story_advice_row {
 };
 
 struct story_advice {
-	const struct story_advice_row *rows;  /* what to do */
-	struct story_advice_row tell;         /* how to see whether it is this one, among candidates */
+	const struct story_advice_row *rows; /* what to do */
+	struct story_advice_row tell;        /* among candidates: "It is NAME when " and this */
 };
 
 /* Filled by verdict; the tables of one stretch of the path each. NULL rows: not theirs. */

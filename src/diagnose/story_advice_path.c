@@ -134,7 +134,7 @@ static const struct story_advice_row route_zeroconf[] = {
 
 static const struct story_advice_row route_diverted[] = {
 	{ "See which route or rule catches the address.", SHOW_ROUTE, NULL },
-	{ "A rule before the main table?", "ip rule show; ip route show table all | grep -v ^local", NULL },
+	{ "Or a rule before the main table.", "ip rule show; ip route show table all | grep -v ^local", NULL },
 	{ "Leave {DESTINATION_CIDR} out of it: split tunnelling of the VPN client, another range for the container "
 	  "bridge, or without the blackhole or prohibit route.", NULL, NULL },
 	{ NULL, NULL, NULL }
@@ -262,27 +262,27 @@ static const struct story_advice_row pmtu_blackhole[] = {
 };
 
 const struct story_advice story_advice_path[DIAGNOSIS_COUNT] = {
-	[DIAGNOSIS_OUTSIDE_VPC] = { outside_vpc, { "This machine is no EC2 instance.",
+	[DIAGNOSIS_OUTSIDE_VPC] = { outside_vpc, { "this machine is no EC2 instance.",
 		"cat /sys/class/dmi/id/sys_vendor", NULL } },
-	[DIAGNOSIS_ROUTE_MISSING] = { route_missing, { "The kernel says it is unreachable.", SHOW_ROUTE, NULL } },
-	[DIAGNOSIS_ROUTE_ZEROCONF] = { route_zeroconf, { "The neighbour is FAILED.",
+	[DIAGNOSIS_ROUTE_MISSING] = { route_missing, { "the kernel says it is unreachable.", SHOW_ROUTE, NULL } },
+	[DIAGNOSIS_ROUTE_ZEROCONF] = { route_zeroconf, { "the neighbour is FAILED.",
 		"ip neighbour show to {ADDRESS}", NULL } },
-	[DIAGNOSIS_ROUTE_DIVERTED] = { route_diverted, { "The route is not the one by the VPC's router.",
+	[DIAGNOSIS_ROUTE_DIVERTED] = { route_diverted, { "the route is not the one by the VPC's router.",
 		SHOW_ROUTE, NULL } },
-	[DIAGNOSIS_LOCAL_FIREWALL] = { local_firewall, { "A rule of the output chain drops it.", SHOW_RULESET, NULL } },
-	[DIAGNOSIS_VPC_NOT_ASSOCIATED] = { vpc_not_associated, { "The list is empty or the status is not ACTIVE. In a "
-		"subnet shared by another account only the VPC's owner sees it.", LIST_ASSOCIATIONS, NULL } },
+	[DIAGNOSIS_LOCAL_FIREWALL] = { local_firewall, { "a rule of the output chain drops it.", SHOW_RULESET, NULL } },
+	[DIAGNOSIS_VPC_NOT_ASSOCIATED] = { vpc_not_associated, { "the list is empty or the status is not ACTIVE. (In a "
+		"subnet of another account an empty list proves nothing: only the VPC's owner sees it.)", LIST_ASSOCIATIONS, NULL } },
 	[DIAGNOSIS_AZ_UNSUPPORTED] = { az_unsupported, { "{ZONE_ID} is in the User Guide's list of zones without VPC "
 		"Lattice.", NULL, NULL } },
-	[DIAGNOSIS_INSTANCE_SG_BLOCKS] = { instance_sg_blocks, { "No outbound rule covers TCP port {PORT} to "
+	[DIAGNOSIS_INSTANCE_SG_BLOCKS] = { instance_sg_blocks, { "no outbound rule covers TCP port {PORT} to "
 		"{DESTINATION_CIDR} or Lattice's prefix list.", SHOW_INSTANCE_GROUP, NULL } },
-	[DIAGNOSIS_NACL_BLOCKS] = { nacl_blocks, { "The first rule that matches TCP port {PORT} out, or ports 1025 to "
+	[DIAGNOSIS_NACL_BLOCKS] = { nacl_blocks, { "the first rule that matches TCP port {PORT} out, or ports 1025 to "
 		"65535 back, denies.", SHOW_ACL, NULL } },
-	[DIAGNOSIS_ASSOCIATION_SG_BLOCKS] = { association_sg_blocks, { "Its security groups have no inbound rule for "
+	[DIAGNOSIS_ASSOCIATION_SG_BLOCKS] = { association_sg_blocks, { "the association's security groups have no inbound rule for "
 		"{SOURCE_CIDR} on TCP port {PORT}.", SHOW_ASSOCIATION, NULL } },
-	[DIAGNOSIS_PATH_SILENT] = { path_silent, { "None of the others.", NULL, NULL } },
-	[DIAGNOSIS_CONNECT_REFUSED] = { connect_refused, { "No listener has port {PORT}.",
+	[DIAGNOSIS_PATH_SILENT] = { path_silent, { "none of the others fits.", NULL, NULL } },
+	[DIAGNOSIS_CONNECT_REFUSED] = { connect_refused, { "the service has no listener on port {PORT}.",
 		"aws vpc-lattice list-listeners --service-identifier {SERVICE_ID}", NULL } },
-	[DIAGNOSIS_PMTU_BLACKHOLE] = { pmtu_blackhole, { "Large packets get no answer and no message.",
+	[DIAGNOSIS_PMTU_BLACKHOLE] = { pmtu_blackhole, { "large packets get no answer and no message.",
 		"tracepath -n {ADDRESS}", NULL } },
 };

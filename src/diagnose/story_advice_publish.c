@@ -104,19 +104,19 @@ static const struct story_advice_row metrics_denied[] = {
 };
 
 const struct story_advice story_advice_publish[DIAGNOSIS_COUNT] = {
-	[DIAGNOSIS_UNDETERMINED] = { undetermined, { "None of the others.", NULL, NULL } },
-	[DIAGNOSIS_HEALTHY] = { healthy, { "It answers.", NULL, NULL } },
-	[DIAGNOSIS_CLOCK_SKEW] = { clock_skew, { "The clock is off by minutes.", SHOW_TIME, NULL } },
-	[DIAGNOSIS_IMDS_OFF] = { imds_off, { "The metadata service is disabled.",
+	[DIAGNOSIS_UNDETERMINED] = { undetermined, { "none of the others fits.", NULL, NULL } },
+	[DIAGNOSIS_HEALTHY] = { healthy, { "it answers.", NULL, NULL } },
+	[DIAGNOSIS_CLOCK_SKEW] = { clock_skew, { "the clock is off by minutes.", SHOW_TIME, NULL } },
+	[DIAGNOSIS_IMDS_OFF] = { imds_off, { "the metadata service is disabled.",
 		"aws ec2 describe-instances --instance-ids {INSTANCE_ID} "
 		"--query 'Reservations[].Instances[].MetadataOptions'", NULL } },
-	[DIAGNOSIS_IMDS_HOP_LIMIT] = { imds_hop_limit, { "The hop limit is 1 and this is a container.",
+	[DIAGNOSIS_IMDS_HOP_LIMIT] = { imds_hop_limit, { "the hop limit is 1 and this is a container.",
 		"aws ec2 describe-instances --instance-ids {INSTANCE_ID} "
 		"--query 'Reservations[].Instances[].MetadataOptions'", NULL } },
-	[DIAGNOSIS_NO_CREDENTIALS] = { no_credentials, { "Nobody gives credentials here.",
+	[DIAGNOSIS_NO_CREDENTIALS] = { no_credentials, { "nobody gives credentials here.",
 		"aws sts get-caller-identity", NULL } },
-	[DIAGNOSIS_METRICS_UNREACHABLE] = { metrics_unreachable, { "CloudWatch does not answer.",
+	[DIAGNOSIS_METRICS_UNREACHABLE] = { metrics_unreachable, { "cloudWatch does not answer.",
 		"curl -sS -o /dev/null https://monitoring.{REGION}.amazonaws.com", NULL } },
-	[DIAGNOSIS_METRICS_DENIED] = { metrics_denied, { "CloudWatch refuses the role.",
+	[DIAGNOSIS_METRICS_DENIED] = { metrics_denied, { "cloudWatch refuses the role.",
 		"aws sts get-caller-identity", NULL } },
 };

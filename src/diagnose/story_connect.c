@@ -95,7 +95,7 @@ static void describe_certificate(const struct story_teller *teller, const struct
 	if (exchange->certificate_days < 0)
 		STORY_ANSWER(*line, "certificate ended %" PRId64 " days ago", -(int64_t)exchange->certificate_days);
 	else
-		STORY_ANSWER(*line, "certificate for %" PRId32 " days", exchange->certificate_days);
+		STORY_ANSWER(*line, "certificate valid for %" PRId32 " days", exchange->certificate_days);
 	if (exchange->certificate_subject[0] && is_told)
 		STORY_ANSWER(*line, "subject %s", exchange->certificate_subject);
 	if (exchange->certificate_issuer[0] && is_told)

@@ -50,7 +50,7 @@ static void describe_speaker(const struct evidence_exchange *exchange, struct st
 	else if (exchange->outcome != OUTCOME_OK)
 		STORY_ANSWER(*line, "probably from the application (more than a bare response)");
 	if (exchange->echoes_request_id)
-		STORY_ANSWER(*line, "through VPC Lattice (our request id came back)");
+		STORY_ANSWER(*line, "it came through VPC Lattice (our request id is echoed)");
 }
 
 static void describe_status(const struct evidence_exchange *exchange, struct story_line *line)
@@ -158,7 +158,7 @@ static void tell_http(struct story_teller *teller, const struct evidence_path *p
 	if (!exchange->is_asked)
 		return;
 	name_path(teller, path, &line);
-	STORY_ASK(line, "What comes back for %s %s?", teller->evidence->target.method, teller->evidence->target.url);
+	STORY_ASK(line, "What comes back for %s %s", teller->evidence->target.method, teller->evidence->target.url);
 	if (exchange->stage < HTTP_STAGE_FIRST_BYTE) {
 		line.mark = STORY_SKIPPED;
 		STORY_ANSWER(line, "%s", exchange->stage == HTTP_STAGE_SETUP ? exchange->detail : "not reached");

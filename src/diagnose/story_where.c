@@ -58,6 +58,7 @@ static void tell_machine(struct story_teller *teller)
 
 	line.mark = mark_of_machine(teller->evidence);
 	line.elapsed_us = where->elapsed_us;
+	STORY_NAME(line, "machine");
 	STORY_ASK(line, "Which machine is this, and in which VPC, subnet and zone?");
 	name_machine(where, &line);
 	add_if_known(&line, where->facts.vpc_id);
