@@ -51,16 +51,20 @@ static void add_remedies(struct story_fixes *fixes, enum diagnosis_verdict verdi
 }
 
 
+/* The command that shows whether it is this one is not repeated. */
 static void add_likeliest(struct story_fixes *fixes, enum diagnosis_verdict verdict, const struct evidence *evidence)
 {
+	const struct story_advice_row *row = advice_of(verdict)->rows;
 	char lead[64];
 
 	(void)snprintf(lead, sizeof lead, "If it is %s: ", diagnosis_name(verdict));
-	for (const struct story_advice_row *row = advice_of(verdict)->rows; row->words; row++)
-		if (!row->holds || row->holds(evidence)) {
-			add_row(fixes, row, lead, evidence);
-			return;
-		}
+	while (row->words && row->holds && !row->holds(evidence))
+		row++;
+	if (!row->words)
+		return;
+	add_row(fixes, row, lead, evidence);
+	if (strcmp(fixes->items[fixes->count - 1].command, fixes->items[0].command) == 0)
+		fixes->items[fixes->count - 1].command[0] = '\0';
 }
 
 /* One place is kept for the likeliest one's remedy. */

@@ -104,7 +104,7 @@ static const struct story_advice_row wrong_resolver[] = {
 	{ "Or keep {RESOLVER} and let it forward the custom domain, and on.aws behind it, to the VPC resolver "
 	  "(169.254.169.253, or the VPC's base address + 2). From outside the VPC that takes a Route 53 Resolver "
 	  "inbound endpoint: Route 53 console → Resolver → Inbound endpoints.", NULL, is_custom },
-	{ "Check: both must give the same answer.", ASK_RESOLVER, NULL },
+	{ "Check: both must give the same answer.", ASK_RESOLVER "; " ASK_VPC_RESOLVER, NULL },
 	{ NULL, NULL, NULL }
 };
 

@@ -167,11 +167,13 @@ static void write_destination(const struct evidence *evidence, char ret_text[sta
 static void write_source(const struct evidence *evidence, char ret_text[static VALUE_SIZE])
 {
 	const struct evidence_path *path = evidence_preferred_path(evidence);
-	char text[ADDRESS_TEXT_SIZE] = "";
+	char text[ADDRESS_TEXT_SIZE];
 
-	if (path)
-		address_format(&path->route.source, text);
-	(void)snprintf(ret_text, VALUE_SIZE, "%s%s", text, !text[0] ? "" : is_v6(evidence) ? "/128" : "/32");
+	copy(ret_text, "");
+	if (!path || path->route.source.sa.sa_family == AF_UNSPEC)
+		return;
+	address_format(&path->route.source, text);
+	(void)snprintf(ret_text, VALUE_SIZE, "%s/%d", text, path->route.source.sa.sa_family == AF_INET6 ? 128 : 32);
 }
 
 /* ---- the control plane -------------------------------------------------------------------------- */

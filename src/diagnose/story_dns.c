@@ -101,6 +101,8 @@ static void tell_resolver(struct story_teller *teller, const struct evidence_res
 		STORY_ASK(line, "%s of %s at %s, %s", family_name(i), teller->evidence->target.host, server,
 			resolver_kind(resolver));
 		describe_answer(&resolver->answers[i], &line);
+		if (!resolver->is_configured && resolver->is_vpc)
+			story_append(line.answer, sizeof line.answer, " (VPC resolver)");
 		if (resolver->answers[i].detail[0] && line.mark == STORY_BAD && teller->verbose)
 			STORY_ANSWER(line, "%s", resolver->answers[i].detail);
 		story_add(teller, &line);

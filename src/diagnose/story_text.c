@@ -157,25 +157,31 @@ static void mask_principals(char *text)
 		}
 }
 
+/* Half a character would be no UTF-8: a query too short for the sign goes without it. */
 static void cut_queries(char *text)
 {
+	static const char sign[] = "…";
+
 	for (char *at = strstr(text, "://"); at; at = strstr(at, "://")) {
 		size_t length = strcspn(at, " \"'<>");
 		char *query = memchr(at, '?', length);
 
-		if (query)
-			replace(query + 1, (size_t)(at + length - query - 1), "…");
+		if (query) {
+			size_t rest = (size_t)(at + length - query - 1);
+
+			replace(query + 1, rest, rest < strlen(sign) ? "" : sign);
+		}
 		at += strlen("://");
 	}
 }
 
 void story_make_presentable(char *text, bool verbose)
 {
-	cut_queries(text);
-	if (!verbose) {
-		mask_keys(text);
-		mask_principals(text);
-		mask_accounts(text);
-	}
 	make_showable(text);
+	cut_queries(text);
+	if (verbose)
+		return;
+	mask_keys(text);
+	mask_principals(text);
+	mask_accounts(text);
 }

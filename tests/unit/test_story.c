@@ -13,6 +13,7 @@
 
 #include "lattice-probe/evidence.h"
 #include "lattice-probe/story.h"
+#include "lattice-probe/units.h"
 
 #include "evidence_fixture.h"
 
@@ -78,7 +79,7 @@ static void a_resolver_that_does_not_know_stands_beside_one_that_does(void **sta
 	(void)state;
 	evidence_resolving(&evidence, OUTCOME_DNS_NXDOMAIN, OUTCOME_OK);
 	assert_tells(&evidence, "dns", "192.168.7.53 A", STORY_BAD, "NXDOMAIN");
-	assert_tells(&evidence, "dns", "169.254.169.253 A", STORY_GOOD, "169.254.171.33");
+	assert_tells(&evidence, "dns", "169.254.169.253 A", STORY_GOOD, "169.254.171.33, TTL 60 s (VPC resolver)");
 	assert_tells(&evidence, "dns", "169.254.169.253 AAAA", STORY_GOOD, "no address");
 	assert_tells(&evidence, "address", NULL, STORY_SKIPPED, "none to try");
 }
@@ -331,6 +332,44 @@ static void what_cannot_be_shown_is_replaced(void **state)
 	}
 }
 
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u; /* a linear congruential generator; quality does not matter */
+	return *state >> 8;
+}
+
+/* Bytes, pieces of what is looked for, and both cut anywhere. */
+static void any_text_becomes_presentable_once_and_for_all(void **state)
+{
+	static const char *const pieces[] = { "arn:aws:iam::123456789012:role/", ":user/", "AKIAIOSFODNN7EXAMPLE", "://",
+		"?", "123456789012", "…", "\342\200", " " };
+	uint32_t seed = (uint32_t)mono_now().us;
+	uint32_t random = seed;
+
+	(void)state;
+	print_message("seed %u\n", (unsigned)seed);
+	for (int round = 0; round < 20000; round++) {
+		char text[97] = "";
+		char again[97];
+		size_t length;
+
+		while (next_random(&random) % 12 != 0 && strlen(text) < 64) {
+			const char byte[2] = { (char)(1 + next_random(&random) % 255), '\0' };
+			bool is_piece = next_random(&random) % 2 == 0;
+
+			length = strlen(text);
+			(void)snprintf(text + length, sizeof text - length, "%s",
+				is_piece ? pieces[next_random(&random) % (sizeof pieces / sizeof *pieces)] : byte);
+		}
+		length = strlen(text);
+		story_make_presentable(text, false);
+		assert_true(strlen(text) <= length);
+		memcpy(again, text, sizeof again);
+		story_make_presentable(again, round % 2 == 0);
+		assert_string_equal(again, text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +390,7 @@ int main(void)
 		cmocka_unit_test(names_of_accounts_and_principals_are_masked),
 		cmocka_unit_test(only_verbose_tells_the_account),
 		cmocka_unit_test(what_cannot_be_shown_is_replaced),
+		cmocka_unit_test(any_text_becomes_presentable_once_and_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,44 @@ static void hostile_text_in_every_field_stays_valid_and_printable(void **state)
 	}
 }
 
+static int allocations_left;
+static int allocations_live;
+
+static void *allocate(size_t size_bytes)
+{
+	void *memory = allocations_left-- > 0 ? malloc(size_bytes) : NULL;
+
+	allocations_live += memory != NULL;
+	return memory;
+}
+
+static void release(void *memory)
+{
+	allocations_live -= memory != NULL;
+	free(memory);
+}
+
+static void without_memory_there_is_no_json_and_no_leak(void **state)
+{
+	static struct evidence evidence;
+	struct diagnosis diagnosis = { .verdict = DIAGNOSIS_AUTH_DENIED, .why = { 1, { "why" } }, .candidate_count = 1,
+		.ruled_out_count = 1 };
+	json_t *json = NULL;
+
+	(void)state;
+	evidence_healthy(&evidence);
+	json_set_alloc_funcs(allocate, release);
+	for (int limit = 0; !json; limit++) {
+		assert_true(limit < 5000);
+		allocations_left = limit;
+		json = story_to_json(&evidence, &diagnosis, false);
+		assert_true(json || allocations_live == 0);
+	}
+	json_decref(json);
+	assert_int_equal(allocations_live, 0);
+	json_set_alloc_funcs(malloc, free);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +219,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_is_told),
 		cmocka_unit_test(accounts_are_masked_in_every_text_of_the_diagnosis),
 		cmocka_unit_test(hostile_text_in_every_field_stays_valid_and_printable),
+		cmocka_unit_test(without_memory_there_is_no_json_and_no_leak),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
