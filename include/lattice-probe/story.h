@@ -28,7 +28,7 @@ enum story_mark {
 };
 
 #define STORY_TEXT_SIZE 400
-#define STORY_STEPS_MAX 64
+#define STORY_STEPS_MAX 96
 
 struct story_step {
 	enum diagnosis_hop hop;

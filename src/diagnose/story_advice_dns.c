@@ -56,7 +56,7 @@ static const struct story_advice_row vpc_resolver_silent[] = {
 	  "settings → Enable DNS resolution.",
 	  "aws ec2 describe-vpc-attribute --vpc-id {VPC_ID} --attribute enableDnsSupport", NULL },
 	{ "If it is off, switch it on.",
-	  "aws ec2 modify-vpc-attribute --vpc-id {VPC_ID} --enable-dns-support Value=true", lacks_dns_support },
+	  "aws ec2 modify-vpc-attribute --vpc-id {VPC_ID} --enable-dns-support '{\"Value\":true}'", lacks_dns_support },
 	{ "If it is on: security groups and network ACLs cannot filter the VPC resolver, but a firewall of this "
 	  "host can. Look for rules on port 53.", "sudo nft list ruleset", NULL },
 	{ "A host outside AWS has no VPC resolver: give it a resolver that answers.", NULL, may_be_outside },
@@ -112,7 +112,7 @@ static const struct story_advice_row rebind_filtered[] = {
 	{ "unbound: in the server section of {RESOLVER} add private-domain: \"on.aws\" and reload.",
 	  "sudo unbound-control reload", NULL },
 	{ "dnsmasq: add rebind-domain-ok=/on.aws/ and restart it.", NULL, NULL },
-	{ "Another filter (AdGuard, pfSense, CoreDNS): allow private and link-local answers for on.aws. "
+	{ "Another filter (AdGuard, a router): allow private and link-local answers for on.aws. "
 	  "systemd-resolved strips nothing itself: look at the server behind it.", "resolvectl status", NULL },
 	{ "Allow the custom domain {HOST} in the same way: the filter looks at that name too.", NULL, is_custom },
 	{ "Or let this host ask the VPC resolver, which strips nothing.", ASK_VPC_RESOLVER, NULL },
@@ -145,7 +145,7 @@ static const struct story_advice_row no_private_zone[] = {
 	{ "If there is none: create a private hosted zone for the domain with {HOST} as an alias or CNAME of "
 	  "{GENERATED_NAME}.", NULL, NULL },
 	{ "Private zones need DNS resolution and DNS hostnames on in the VPC (Edit VPC settings).",
-	  "aws ec2 modify-vpc-attribute --vpc-id {VPC_ID} --enable-dns-hostnames Value=true", lacks_hostnames },
+	  "aws ec2 modify-vpc-attribute --vpc-id {VPC_ID} --enable-dns-hostnames '{\"Value\":true}'", lacks_hostnames },
 	{ NULL, NULL, NULL }
 };
 

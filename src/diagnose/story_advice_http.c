@@ -155,7 +155,7 @@ static const struct story_advice_row auth_denied[] = {
 	{ "An explicit Deny outweighs every Allow: narrow that statement, for example its condition.", NULL,
 	  is_denied_explicitly },
 	{ "Let the caller's own role invoke the service: IAM console → Roles → the role → Add permissions → Create "
-	  "inline policy. It adds a policy of that name.",
+	  "inline policy. The command replaces an inline policy of the same name.",
 	  "aws iam put-role-policy --role-name ROLE_NAME --policy-name invoke-SERVICE_NAME --policy-document "
 	  "'{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": "
 	  "\"vpc-lattice-svcs:Invoke\", \"Resource\": \"SERVICE_ARN/*\"}]}'", is_denied_by_identity },

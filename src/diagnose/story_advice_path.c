@@ -73,6 +73,17 @@ static bool answers_elsewhere(const struct evidence *evidence)
 		path->exchanges[EXCHANGE_OTHER_PORT].phase_us[PHASE_CONNECT] != PHASE_NONE;
 }
 
+/* 8500 less the headers of IPv4 and TCP: a device that offers less would be raised by it. */
+static bool offers_jumbo(const struct evidence *evidence)
+{
+	return path_of(evidence) && path_of(evidence)->exchanges[EXCHANGE_MAIN].mss_bytes > 8460;
+}
+
+static bool offers_no_jumbo(const struct evidence *evidence)
+{
+	return !offers_jumbo(evidence);
+}
+
 static bool lacks_acl_way_out(const struct evidence *evidence)
 {
 	return evidence->control.nacl_allows_out != CLAIM_YES;
@@ -256,7 +267,9 @@ static const struct story_advice_row pmtu_blackhole[] = {
 	  "ICMP destination unreachable, fragmentation needed (type 3 code 4), and ICMPv6 packet too big (type 2), in "
 	  "security groups, network ACLs and firewalls.", "tracepath -n {ADDRESS}", NULL },
 	{ "Or lower the device's MTU to 8500 (1500 where the path is smaller, as over a VPN or the internet).",
-	  "sudo ip link set dev {DEVICE} mtu 8500", NULL },
+	  "sudo ip link set dev {DEVICE} mtu 8500", offers_jumbo },
+	{ "Or lower the device's MTU to what the path takes.", "sudo ip link set dev {DEVICE} mtu MTU",
+	  offers_no_jumbo },
 	{ "Or let TCP find out by itself.", "sudo sysctl -w net.ipv4.tcp_mtu_probing=1", NULL },
 	{ NULL, NULL, NULL }
 };

@@ -91,8 +91,8 @@ static const struct story_advice_row metrics_unreachable[] = {
 };
 
 static const struct story_advice_row metrics_denied[] = {
-	{ "Let the role publish: IAM console → Roles → the role → Add permissions → Create inline policy. It adds a "
-	  "policy of that name.",
+	{ "Let the role publish: IAM console → Roles → the role → Add permissions → Create inline policy. The "
+	  "command replaces an inline policy of the same name.",
 	  "aws iam put-role-policy --role-name ROLE_NAME --policy-name lattice-probe-metrics --policy-document "
 	  "'{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": "
 	  "\"cloudwatch:PutMetricData\", \"Resource\": \"*\"}]}'", NULL },

@@ -90,7 +90,7 @@ static void tell_resolver(struct story_teller *teller, const struct evidence_res
 {
 	char server[ADDRESS_TEXT_SIZE];
 
-	address_format(&resolver->server, server);
+	story_format_server(&resolver->server, server);
 	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++) {
 		struct story_line line = story_line_of("dns", DIAGNOSIS_HOP_DNS);
 
@@ -103,6 +103,8 @@ static void tell_resolver(struct story_teller *teller, const struct evidence_res
 		describe_answer(&resolver->answers[i], &line);
 		if (!resolver->is_configured && resolver->is_vpc)
 			story_append(line.answer, sizeof line.answer, " (VPC resolver)");
+		else if (resolver->is_outside)
+			story_append(line.answer, sizeof line.answer, " (outside this VPC)");
 		if (resolver->answers[i].detail[0] && line.mark == STORY_BAD && teller->verbose)
 			STORY_ANSWER(line, "%s", resolver->answers[i].detail);
 		story_add(teller, &line);
@@ -117,7 +119,7 @@ static void tell_losses(struct story_teller *teller, const struct evidence_resol
 
 	if (resolver->answered <= 0 || resolver->answered >= resolver->asked)
 		return;
-	address_format(&resolver->server, server);
+	story_format_server(&resolver->server, server);
 	line.mark = STORY_BAD;
 	STORY_NAME(line, "%s", server);
 	STORY_ASK(line, "Does %s answer every time?", server);

@@ -143,6 +143,18 @@ static void tell_tls(struct story_teller *teller, const struct evidence_path *pa
 	story_add(teller, &line);
 }
 
+static void describe_detail(const struct evidence_exchange *exchange, struct story_line *line)
+{
+	if (exchange->detail[0])
+		STORY_ANSWER(*line, "%s", exchange->detail);
+}
+
+/* Its words alone do not say which header or what of the body. */
+static bool is_about_content(enum outcome outcome)
+{
+	return outcome == OUTCOME_HTTP_HEADER || outcome == OUTCOME_HTTP_BODY || outcome == OUTCOME_HTTP_PROTOCOL;
+}
+
 static void tell_unsent(struct story_teller *teller, struct story_line *line)
 {
 	line->mark = STORY_SKIPPED;
@@ -159,13 +171,19 @@ static void tell_http(struct story_teller *teller, const struct evidence_path *p
 		return;
 	name_path(teller, path, &line);
 	STORY_ASK(line, "What comes back for %s %s", teller->evidence->target.method, teller->evidence->target.url);
-	if (exchange->stage < HTTP_STAGE_FIRST_BYTE) {
+	if (exchange->stage == HTTP_STAGE_SETUP) {
+		line.mark = STORY_BAD;
+		STORY_ANSWER(line, "not tried: %s", outcome_words(exchange->outcome));
+		describe_detail(exchange, &line);
+	} else if (exchange->stage < HTTP_STAGE_FIRST_BYTE) {
 		line.mark = STORY_SKIPPED;
-		STORY_ANSWER(line, "%s", exchange->stage == HTTP_STAGE_SETUP ? exchange->detail : "not reached");
+		STORY_ANSWER(line, "not reached");
 	} else if (exchange->is_stand_in) {
 		tell_unsent(teller, &line);
 	} else {
 		describe_response(exchange, &line);
+		if (line.mark != STORY_GOOD && (teller->verbose || is_about_content(exchange->outcome)))
+			describe_detail(exchange, &line);
 	}
 	story_add(teller, &line);
 }

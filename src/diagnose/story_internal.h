@@ -49,6 +49,9 @@ void story_append_part(char *text, size_t size_bytes, const char *format, ...)
 #define STORY_TIME_SIZE 32
 void story_format_ms(int64_t us, char ret_text[static STORY_TIME_SIZE]);
 
+/* A resolver, with its port only where that is not 53. */
+void story_format_server(const union address *server, char ret_text[static ADDRESS_TEXT_SIZE]);
+
 /* Whether the exchange of the preferred path ended as the probe expects. */
 bool story_is_answered(const struct evidence *evidence);
 

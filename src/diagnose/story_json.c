@@ -190,7 +190,7 @@ static json_t *resolvers_of(const struct evidence_dns *dns)
 	for (size_t i = 0; array && i < dns->resolver_count && i < EVIDENCE_RESOLVERS_MAX; i++) {
 		if (!dns->resolvers[i].is_configured)
 			continue;
-		address_format(&dns->resolvers[i].server, text);
+		story_format_server(&dns->resolvers[i].server, text);
 		array = append(array, json_string(text));
 	}
 	return array;

@@ -14,6 +14,7 @@
 
 #define ACCOUNT_DIGITS 12
 #define KEY_ID_CHARACTERS 20 /* of an access key id: AKIA… for users, ASIA… for sessions */
+#define DNS_PORT 53
 #define NAME_MASK "***"
 
 void story_append(char *text, size_t size_bytes, const char *format, ...)
@@ -43,6 +44,14 @@ void story_append_part(char *text, size_t size_bytes, const char *format, ...)
 void story_format_ms(int64_t us, char ret_text[static STORY_TIME_SIZE])
 {
 	(void)snprintf(ret_text, STORY_TIME_SIZE, "%.1f ms", (double)us / (double)US_PER_MS);
+}
+
+void story_format_server(const union address *server, char ret_text[static ADDRESS_TEXT_SIZE])
+{
+	if (address_port(server) == DNS_PORT)
+		address_format(server, ret_text);
+	else
+		address_format_port(server, ret_text);
 }
 
 /* ---- what cannot be shown --------------------------------------------------------------------- */

@@ -84,6 +84,17 @@ static void a_resolver_that_does_not_know_stands_beside_one_that_does(void **sta
 	assert_tells(&evidence, "address", NULL, STORY_SKIPPED, "none to try");
 }
 
+static void a_resolver_on_another_port_says_so(void **state)
+{
+	static struct evidence evidence;
+
+	(void)state;
+	evidence_healthy(&evidence);
+	address_set_port(&evidence.dns.resolvers[0].server, 5353);
+	evidence.dns.resolvers[0].is_outside = true;
+	assert_tells(&evidence, "dns", "10.0.0.2:5353 A", STORY_GOOD, "(outside this VPC)");
+}
+
 static void lost_replies_and_drops_are_counted(void **state)
 {
 	static struct evidence evidence;
@@ -200,6 +211,21 @@ static void an_unsafe_method_is_told_as_not_sent(void **state)
 	SET_TEXT(evidence.target.method, "POST");
 	evidence_path(&evidence)->exchanges[EXCHANGE_MAIN].is_stand_in = true;
 	assert_tells(&evidence, "http", NULL, STORY_SKIPPED, "POST is never sent");
+}
+
+static void what_was_never_tried_says_why(void **state)
+{
+	static struct evidence evidence;
+	struct evidence_exchange *exchange;
+
+	(void)state;
+	evidence_failing(&evidence, OUTCOME_LOCAL_CREDENTIALS);
+	exchange = &evidence_path(&evidence)->exchanges[EXCHANGE_MAIN];
+	SET_TEXT(exchange->detail, "the chain is empty");
+	assert_tells(&evidence, "http", NULL, STORY_BAD, "not tried: no usable credentials for a signed probe, the chain");
+	evidence_failing(&evidence, OUTCOME_HTTP_BODY);
+	SET_TEXT(exchange->detail, "\"ready\" is not in it");
+	assert_tells(&evidence, "http", NULL, STORY_BAD, "\"ready\" is not in it");
 }
 
 static void follow_ups_stand_with_the_hop_they_explain(void **state)
@@ -376,6 +402,7 @@ int main(void)
 		cmocka_unit_test(untouched_evidence_tells_nothing),
 		cmocka_unit_test(a_healthy_path_is_told_in_the_order_of_its_hops),
 		cmocka_unit_test(a_resolver_that_does_not_know_stands_beside_one_that_does),
+		cmocka_unit_test(a_resolver_on_another_port_says_so),
 		cmocka_unit_test(lost_replies_and_drops_are_counted),
 		cmocka_unit_test(an_alias_says_where_it_leads),
 		cmocka_unit_test(a_failed_neighbour_marks_the_route),
@@ -383,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_handshake_names_the_alert_and_the_certificate),
 		cmocka_unit_test(a_refusal_says_who_refused),
 		cmocka_unit_test(an_unsafe_method_is_told_as_not_sent),
+		cmocka_unit_test(what_was_never_tried_says_why),
 		cmocka_unit_test(follow_ups_stand_with_the_hop_they_explain),
 		cmocka_unit_test(what_aws_says_is_told_check_by_check),
 		cmocka_unit_test(publishing_and_daemon_are_told_with_their_differences),

@@ -164,6 +164,22 @@ static void advice_follows_the_family_and_kind_of_the_address(void **state)
 	assert_advised(&evidence, DIAGNOSIS_NACL_BLOCKS, "--cidr-block 10.0.7.7/32");
 }
 
+static void an_mtu_is_lowered_never_raised(void **state)
+{
+	static struct evidence evidence;
+	struct story_fixes fixes;
+
+	(void)state;
+	evidence_failing(&evidence, OUTCOME_HTTP_TIMEOUT);
+	evidence_path(&evidence)->exchanges[EXCHANGE_MAIN].mss_bytes = 1460;
+	fixes = advise(&evidence, DIAGNOSIS_PMTU_BLACKHOLE);
+	assert_true(is_advised(&fixes, "mtu MTU"));
+	assert_false(is_advised(&fixes, "mtu 8500"));
+	evidence_path(&evidence)->exchanges[EXCHANGE_MAIN].mss_bytes = 8961;
+	fixes = advise(&evidence, DIAGNOSIS_PMTU_BLACKHOLE);
+	assert_true(is_advised(&fixes, "dev ens5 mtu 8500"));
+}
+
 static void a_denial_is_mended_where_it_was_said(void **state)
 {
 	static struct evidence evidence;
@@ -250,6 +266,7 @@ int main(void)
 		cmocka_unit_test(known_ids_are_filled_in_and_unknown_ones_stand_in_capitals),
 		cmocka_unit_test(a_region_is_read_from_the_name_when_imds_is_silent),
 		cmocka_unit_test(advice_follows_the_family_and_kind_of_the_address),
+		cmocka_unit_test(an_mtu_is_lowered_never_raised),
 		cmocka_unit_test(a_denial_is_mended_where_it_was_said),
 		cmocka_unit_test(nothing_a_server_said_is_run_by_a_shell),
 		cmocka_unit_test(the_advice_that_the_documents_promise_is_given),
