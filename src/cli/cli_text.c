@@ -95,7 +95,7 @@ void cli_text_adapt(const struct cli_text *text, char *words)
 
 /* ---- lines ------------------------------------------------------------------------------------ */
 
-/* A space is the best place to end a line; in a long name it is after a dot or its like. */
+/* A space is the best place to end a line; in a long name it is after a dot; ids stay whole. */
 size_t cli_text_fitting(const char *words, int room)
 {
 	size_t at = 0;
@@ -113,7 +113,7 @@ size_t cli_text_fitting(const char *words, int room)
 			return words[at] == ' ' ? at : last_space > 0 ? last_space : last_joint > 0 ? last_joint : at;
 		used += columns;
 		at += length;
-		if (strchr("./,-:", words[at - 1]))
+		if (strchr("./,", words[at - 1]))
 			last_joint = at;
 	}
 	return at;

@@ -155,10 +155,12 @@ static void print_answer(const struct page *page, int column, const char *words,
 
 static void print_question(const struct page *page, int column, const char *question)
 {
+	char words[STORY_TEXT_SIZE + 2];
 	char copy[STORY_FIX_SIZE];
 
+	(void)snprintf(words, sizeof words, "(%s)", question);
 	cli_text_colour(&page->text, DIM);
-	cli_text_print_wrapped(&page->text, column, shown(page, question, copy));
+	cli_text_print_wrapped(&page->text, column, shown(page, words, copy));
 	cli_text_colour(&page->text, "0");
 }
 

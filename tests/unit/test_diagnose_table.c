@@ -215,7 +215,7 @@ static void verbose_adds_basis_and_questions_and_unmasks(void **state)
 		char *text = print(&terminal, &evidence, &diagnosis, verbose != 0);
 
 		assert_int_equal(strstr(text, "(certain, inferred)") || strstr(text, "(certain, documented)"), verbose);
-		assert_int_equal(strstr(text, "What kind of address is 169.254.171.33?") != NULL, verbose);
+		assert_int_equal(strstr(text, "(What kind of address is 169.254.171.33?)") != NULL, verbose);
 		assert_int_equal(strstr(text, "123456789012") != NULL, verbose);
 		free(text);
 	}
