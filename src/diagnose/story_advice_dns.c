@@ -199,17 +199,19 @@ static const struct story_advice_row denied_address[] = {
 };
 
 const struct story_advice story_advice_dns[DIAGNOSIS_COUNT] = {
-	[DIAGNOSIS_DNS_RESOLVER_SILENT] = { resolver_silent, { "it does not answer.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_VPC_RESOLVER_SILENT] = { vpc_resolver_silent, { "it does not answer.", ASK_VPC_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_RESOLVER_SILENT] = { resolver_silent, { "the configured resolver does not answer, but the "
+		"VPC resolver does.", ASK_RESOLVER "; " ASK_VPC_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_VPC_RESOLVER_SILENT] = { vpc_resolver_silent, { "the VPC resolver does not answer either.",
+		ASK_VPC_RESOLVER, NULL } },
 	[DIAGNOSIS_DNS_THROTTLED] = { throttled, { "the counter rises while it is asked.",
 		"ethtool -S {DEVICE} | grep linklocal_allowance_exceeded", NULL } },
 	[DIAGNOSIS_DNS_SERVFAIL] = { servfail, { "the resolver says SERVFAIL.", ASK_RESOLVER, NULL } },
 	[DIAGNOSIS_DNS_REFUSED] = { refused, { "the resolver says REFUSED.", ASK_RESOLVER, NULL } },
 	[DIAGNOSIS_DNS_BAD_REPLY] = { bad_reply, { "the reply is malformed.", ASK_RESOLVER, NULL } },
-	[DIAGNOSIS_DNS_WRONG_RESOLVER] = { wrong_resolver, { "the VPC resolver knows the name.",
-		ASK_VPC_RESOLVER, NULL } },
+	[DIAGNOSIS_DNS_WRONG_RESOLVER] = { wrong_resolver, { "the VPC resolver knows the name and the "
+		"configured one does not.", ASK_RESOLVER "; " ASK_VPC_RESOLVER, NULL } },
 	[DIAGNOSIS_DNS_REBIND_FILTERED] = { rebind_filtered, { "the VPC resolver gives an address, the configured "
-		"one an empty answer.", ASK_RESOLVER, NULL } },
+		"one an empty answer.", ASK_RESOLVER "; " ASK_VPC_RESOLVER, NULL } },
 	[DIAGNOSIS_DNS_CNAME_LOOP] = { cname_loop, { "the chain comes back to a name it has passed.",
 		"dig {HOST} CNAME", NULL } },
 	[DIAGNOSIS_DNS_DANGLING_CNAME] = { dangling_cname, { "the record points to a name that is not there.",

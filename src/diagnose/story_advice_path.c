@@ -40,6 +40,19 @@ static bool is_by_endpoint(const struct evidence *evidence)
 	return path_of(evidence) && path_of(evidence)->class_ == ADDRESS_CLASS_VPC;
 }
 
+static bool is_elsewhere(const struct evidence *evidence)
+{
+	const struct evidence_path *path = path_of(evidence);
+
+	return path && path->class_ != ADDRESS_CLASS_LATTICE && path->class_ != ADDRESS_CLASS_RESOURCE &&
+		path->class_ != ADDRESS_CLASS_VPC;
+}
+
+static bool may_be_lattice(const struct evidence *evidence)
+{
+	return !is_elsewhere(evidence);
+}
+
 static bool is_by_association(const struct evidence *evidence)
 {
 	return !is_by_endpoint(evidence);
@@ -258,7 +271,10 @@ static const struct story_advice_row connect_refused[] = {
 	{ "Another port answers: correct the port in the URL.", NULL, answers_elsewhere },
 	{ "The owner of the service sees its listeners under VPC console → PrivateLink and Lattice → Services → the "
 	  "service → Routing. Port {PORT} needs one, or the URL another port.",
-	  "aws vpc-lattice list-listeners --service-identifier {SERVICE_ID}", NULL },
+	  "aws vpc-lattice list-listeners --service-identifier {SERVICE_ID}", may_be_lattice },
+	{ "{ADDRESS} is not VPC Lattice's: on the host that has it something must listen on TCP port {PORT}, on that "
+	  "address and not on another one alone. If the name should lead to VPC Lattice, mend its record.",
+	  "ss -ltn", is_elsewhere },
 	{ NULL, NULL, NULL }
 };
 

@@ -164,6 +164,21 @@ static void advice_follows_the_family_and_kind_of_the_address(void **state)
 	assert_advised(&evidence, DIAGNOSIS_NACL_BLOCKS, "--cidr-block 10.0.7.7/32");
 }
 
+static void an_address_that_is_not_lattices_has_no_listeners_there(void **state)
+{
+	static struct evidence evidence;
+	struct story_fixes fixes;
+
+	(void)state;
+	evidence_failing(&evidence, OUTCOME_CONNECT_REFUSED);
+	fixes = advise(&evidence, DIAGNOSIS_CONNECT_REFUSED);
+	assert_true(is_advised(&fixes, "list-listeners"));
+	evidence_set_path_address(&evidence, "127.0.0.1");
+	fixes = advise(&evidence, DIAGNOSIS_CONNECT_REFUSED);
+	assert_false(is_advised(&fixes, "list-listeners"));
+	assert_true(is_advised(&fixes, "127.0.0.1 is not VPC Lattice's"));
+}
+
 static void an_mtu_is_lowered_never_raised(void **state)
 {
 	static struct evidence evidence;
@@ -266,6 +281,7 @@ int main(void)
 		cmocka_unit_test(known_ids_are_filled_in_and_unknown_ones_stand_in_capitals),
 		cmocka_unit_test(a_region_is_read_from_the_name_when_imds_is_silent),
 		cmocka_unit_test(advice_follows_the_family_and_kind_of_the_address),
+		cmocka_unit_test(an_address_that_is_not_lattices_has_no_listeners_there),
 		cmocka_unit_test(an_mtu_is_lowered_never_raised),
 		cmocka_unit_test(a_denial_is_mended_where_it_was_said),
 		cmocka_unit_test(nothing_a_server_said_is_run_by_a_shell),
