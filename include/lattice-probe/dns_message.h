@@ -23,6 +23,7 @@ struct dns_message {
 	size_t address_count;
 	size_t address_total; /* including those beyond DNS_ADDRESSES_MAX */
 	union address addresses[DNS_ADDRESSES_MAX]; /* port 0, in the order of the reply */
+	bool is_cname_loop;   /* the chain comes back to a name it has passed; then there is no address */
 	size_t cname_count;
 	char cnames[DNS_CNAMES_MAX][DNS_NAME_SIZE]; /* presentation form, escaped as RFC 4343 */
 	int64_t ttl_s;        /* smallest of the chain and the addresses; -1: none.

@@ -282,14 +282,16 @@ static const struct alias *find_alias(const struct aliases *aliases, const struc
 }
 
 /* Second walk: `name` goes from the question's name to the end of the chain. A chain longer than
- * the aliases there are runs in a circle. */
+ * the aliases there are runs in a circle: that is an answer of its own, not a malformed one. */
 static bool follow_chain(const struct aliases *aliases, struct wire_name *name, struct dns_message *message)
 {
 	const struct alias *alias;
 
 	while ((alias = find_alias(aliases, name))) {
-		if (message->cname_count == aliases->count)
-			return false;
+		if (message->cname_count == aliases->count) {
+			message->is_cname_loop = true;
+			return true;
+		}
 		if (!name_to_text(&alias->target, message->cnames[message->cname_count++]))
 			return false;
 		note_ttl(message, alias->ttl_s);
@@ -356,10 +358,11 @@ static int parse_reply(struct reader *reader, const char *name_text, enum dns_ty
 	if (err || message->is_truncated)
 		return err;
 	if (!check_records(*reader, answers, authorities + additionals, aliases) ||
-	    !follow_chain(aliases, &name, message) ||
-	    !collect_addresses(*reader, answers, &name, type, message))
+	    !follow_chain(aliases, &name, message))
 		return ERR_PROTOCOL;
-	return 0;
+	if (message->is_cname_loop)
+		return 0;
+	return collect_addresses(*reader, answers, &name, type, message) ? 0 : ERR_PROTOCOL;
 }
 
 int dns_message_parse(const uint8_t *bytes, size_t length_bytes, const char *name, enum dns_type type,

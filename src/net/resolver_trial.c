@@ -81,6 +81,8 @@ static enum outcome outcome_of(const struct dns_message *message)
 {
 	switch (message->rcode) {
 	case 0:
+		if (message->is_cname_loop)
+			return OUTCOME_DNS_BAD_REPLY;
 		return message->address_total > 0 ? OUTCOME_OK : OUTCOME_DNS_NODATA;
 	case 2:
 		return OUTCOME_DNS_SERVFAIL;
@@ -99,7 +101,7 @@ static void end_by_reply(struct resolver_trial *trial, const uint8_t *reply, siz
 	bool is_empty = message->rcode == 0 && message->address_total == 0;
 
 	resolver_trial_fail(trial, outcome_of(message), "%s%s", rcode_text(message->rcode),
-		is_empty ? " without an address" : "");
+		message->is_cname_loop ? ", an alias that leads back to itself" : is_empty ? " without an address" : "");
 	trial->end.has_reply = true;
 	trial->end.message = message;
 	trial->end.reply = reply;

@@ -21,6 +21,7 @@ static void check(const struct dns_message *message, enum dns_type type)
 	assert(message->ttl_s >= -1 && message->ttl_s <= INT32_MAX);
 	assert((message->ttl_s == -1) == (message->address_total == 0 && message->cname_count == 0));
 	assert(!message->is_truncated || message->ttl_s == -1);
+	assert(!message->is_cname_loop || (message->cname_count > 0 && message->address_total == 0));
 	for (size_t i = 0; i < message->address_count; i++)
 		assert(message->addresses[i].sa.sa_family == (type == DNS_TYPE_A ? AF_INET : AF_INET6));
 	for (size_t i = 0; i < message->cname_count; i++) {
