@@ -5,7 +5,7 @@
  * over trust, trust over the name.
  *
  * lattice_auth_denied and lattice_no_route take the place of http_status only when the answer shows
- * that VPC Lattice wrote it (verdict_internal.h says by what); a status that is expected is never
+ * that VPC Lattice wrote it (verdict_lattice.h says by what); a status that is expected is never
  * either. */
 #ifndef LATTICE_PROBE_VERDICT_H
 #define LATTICE_PROBE_VERDICT_H

@@ -12,6 +12,7 @@
 
 #include "lattice-probe/err.h"
 #include "lattice-probe/phases.h"
+#include "lattice-probe/probe_sign.h"
 #include "lattice-probe/verdict.h"
 
 static void start_transfer(struct probe_attempt *attempt);
@@ -241,7 +242,7 @@ static enum outcome build_headers(struct probe_attempt *attempt, const char **re
 	const struct url *url = current_url(attempt);
 	int err;
 
-	attempt->headers = calloc(target->header_count + ATTEMPT_SIGNATURE_HEADERS, sizeof *attempt->headers);
+	attempt->headers = calloc(target->header_count + PROBE_SIGN_HEADERS, sizeof *attempt->headers);
 	if (!attempt->headers) {
 		*ret_why = err_text(ERR_NOMEM);
 		return OUTCOME_LOCAL_FAULT;

@@ -56,7 +56,6 @@ void probe_lookup_stop(struct probe_lookup *lookup);
 /* ---- probe_attempt: one address, redirect hops included ---- */
 
 #define ATTEMPT_HOPS_MAX 5
-#define ATTEMPT_SIGNATURE_HEADERS 4
 
 struct probe_attempt {
 	struct probe *probe;
@@ -118,14 +117,5 @@ void probe_start_clock(struct probe *probe);
 /* A timeout says nothing about the service when the loop was not there to see the answer: then it is
  * local_fault. Any other outcome comes back as it is. */
 enum outcome probe_doubt_timeout(const struct probe *probe, enum outcome outcome);
-
-/* ---- probe_sign: SigV4 for a probe ---- */
-
-/* Gives ATTEMPT_SIGNATURE_HEADERS (or one fewer: no token) headers for this request, names static,
- * values owned. 0; ERR_DENIED: no usable credentials or a host that must not get a signature, *ret_why
- * (static) says; ERR_NOMEM, ERR_CRYPTO. */
-int probe_sign(const struct probe_context *context, const struct target *target, const struct url *url,
-	struct target_header ret_headers[static ATTEMPT_SIGNATURE_HEADERS], size_t *ret_count,
-	const char **ret_why);
 
 #endif

@@ -3,14 +3,18 @@
  * answers. Hence: only over https, only to hosts of the Lattice data plane or named in sign_host, and
  * never across a redirect (probe_attempt.c does not sign hops). VPC Lattice does not support signed
  * payloads: https://docs.aws.amazon.com/vpc-lattice/latest/ug/sigv4-authenticated-requests.html */
-#include "probe_internal.h"
+#include "lattice-probe/probe_sign.h"
 
 #include <string.h>
 
 #include "lattice-probe/credentials.h"
 #include "lattice-probe/endpoint.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/probe.h"
 #include "lattice-probe/sigv4.h"
+#include "lattice-probe/target.h"
+#include "lattice-probe/units.h"
+#include "lattice-probe/url.h"
 
 #define REGION_SIZE 64
 #define SIGNED_HEADERS_MAX 64
@@ -53,8 +57,7 @@ static int add_header(struct target_header *headers, size_t *count, const char *
 }
 
 int probe_sign(const struct probe_context *context, const struct target *target, const struct url *url,
-	struct target_header ret_headers[static ATTEMPT_SIGNATURE_HEADERS], size_t *ret_count,
-	const char **ret_why)
+	struct target_header ret_headers[static PROBE_SIGN_HEADERS], size_t *ret_count, const char **ret_why)
 {
 	struct sigv4_header headers[SIGNED_HEADERS_MAX];
 	struct sigv4_signature signature;

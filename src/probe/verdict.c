@@ -14,10 +14,9 @@
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
 
-#include "verdict_internal.h"
-
 #include "lattice-probe/http.h"
 #include "lattice-probe/target.h"
+#include "lattice-probe/verdict_lattice.h"
 
 #define ANY (-1)
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lattice-probe/verdict.h"
+#include "lattice-probe/verdict_lattice.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-#include "verdict_internal.h"
 
 #include "lattice-probe/http.h"
 #include "lattice-probe/target.h"
@@ -153,7 +151,7 @@ static const char *sent_request_id(const struct target *target)
 	return NULL;
 }
 
-static bool is_bare(const struct http_reply *reply)
+bool verdict_lattice_is_bare(const struct http_reply *reply)
 {
 	static const char *const bare[] = { "date", "content-length", "connection", REQUEST_ID };
 
@@ -176,7 +174,7 @@ bool verdict_lattice_is_no_route(const struct target *target, const struct http_
 
 	if (reply->status != 404 || reply->received_bytes != 0 || target->expect_header_count == 0)
 		return false;
-	if (!sent || !*sent || !echoed || strcmp(sent, echoed) != 0 || !is_bare(reply))
+	if (!sent || !*sent || !echoed || strcmp(sent, echoed) != 0 || !verdict_lattice_is_bare(reply))
 		return false;
 	for (size_t i = 0; i < target->expect_header_count; i++)
 		if (http_reply_header(reply, target->expect_headers[i].name))

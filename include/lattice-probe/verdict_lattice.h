@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which answers are VPC Lattice's own. AWS documents no mark on what Lattice itself writes, so these
+/* verdict_lattice: which answers are VPC Lattice's own. Pure. AWS documents no mark on what Lattice itself writes, so these
  * two claims are made on strong evidence only; everything else stays http_status. */
-#ifndef LATTICE_PROBE_VERDICT_INTERNAL_H
-#define LATTICE_PROBE_VERDICT_INTERNAL_H
+#ifndef LATTICE_PROBE_VERDICT_LATTICE_H
+#define LATTICE_PROBE_VERDICT_LATTICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +28,9 @@ void verdict_lattice_describe_denial(const struct http_reply *reply, char *ret_d
  *   (inferred: an application would have left one).
  * A bare 404 never suffices: many applications answer just that. */
 bool verdict_lattice_is_no_route(const struct target *target, const struct http_reply *reply);
+
+/* No header but date, content-length, connection and the request id. */
+bool verdict_lattice_is_bare(const struct http_reply *reply);
 
 /* Copies text with account ids (twelve digits) and the names behind user/, role/ and assumed-role/
  * in ARNs masked, and what cannot be printed replaced. */
