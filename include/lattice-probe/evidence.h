@@ -135,8 +135,8 @@ enum evidence_exchange_kind {
 	EXCHANGE_KINDS
 };
 
-/* One HTTP exchange. All but MAIN are a handshake alone, or a HEAD without the target's headers, body
- * and signature. */
+/* One HTTP exchange. SMALL_SEGMENTS repeats MAIN; the others are a handshake alone, or a HEAD of "/"
+ * without the target's headers, body and signature. */
 struct evidence_exchange {
 	bool is_asked;
 	bool is_stand_in;        /* ended after the handshake: an unsafe method is never sent */
