@@ -372,7 +372,7 @@ static void doubt_timeout(struct diagnose *diagnose)
 		main->outcome = OUTCOME_LOCAL_FAULT;
 		(void)snprintf(main->detail, sizeof main->detail, "this host was too busy to see an answer in time");
 	} else if (diagnose->main_timeout_us < diagnose->target->timeout_us &&
-		   main->total_us >= diagnose->main_timeout_us) {
+		   main->total_us + MARGIN_US >= diagnose->main_timeout_us) {
 		diagnose->evidence.is_cut_short = true;
 		(void)snprintf(main->detail, sizeof main->detail,
 			"given up after %lld s; the probe's own timeout is longer", (long long)(main->total_us / US_PER_S));
@@ -453,6 +453,7 @@ static void follow_main(struct diagnose *diagnose)
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+/* Fine when done before. */
 static void stop_parts(struct diagnose *diagnose)
 {
 	struct part_link *credentials = &diagnose->parts[PART_CREDENTIALS];
@@ -460,11 +461,16 @@ static void stop_parts(struct diagnose *diagnose)
 	loop_timer_stop(diagnose->context->loop, &diagnose->patience);
 	if (credentials->state == PART_OPEN)
 		credentials_wait_cancel(diagnose->context->credentials, credentials);
+	credentials->state = PART_ENDED;
 	region_cancel(diagnose->region_search);
+	diagnose->region_search = NULL;
 	control_cancel(diagnose->control);
+	diagnose->control = NULL;
 	publishing_cancel(diagnose->publishing);
+	diagnose->publishing = NULL;
 	if (diagnose->run)
 		probe_cancel(diagnose->run);
+	diagnose->run = NULL;
 	for (size_t i = 0; i < sizeof diagnose->exchanges / sizeof *diagnose->exchanges; i++)
 		question_exchange_stop(&diagnose->exchanges[i]);
 	question_generated_stop(&diagnose->generated);
@@ -528,8 +534,8 @@ static void describe_target(const struct target *target, struct evidence_target 
 {
 	const struct url *url = &target->url;
 
-	/* conf_target_for_url() names a target after its host. */
-	if (strcmp(target->name, url->host) != 0)
+	/* conf_target_for_url() names a target after its host, cut. */
+	if (strncmp(target->name, url->host, TARGET_NAME_MAX) != 0)
 		(void)snprintf(evidence->probe, sizeof evidence->probe, "%s", target->name);
 	(void)snprintf(evidence->url, sizeof evidence->url, "%s", url->redacted);
 	(void)snprintf(evidence->host, sizeof evidence->host, "%s", url->host);
