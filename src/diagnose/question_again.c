@@ -122,8 +122,8 @@ static void ask_next(void *user)
 	*ask = (struct question_again_ask){ .server = server };
 	ask->query = resolver_ask(again->context->resolver, &question, on_started, on_answer, ask);
 	server->open += ask->query != NULL;
-	if (server->asked == AGAIN_QUESTIONS ||
-	    loop_timer_start(again->context->loop, &server->next, mono_add(mono_now(), SPACING_US), ask_next, server) != 0)
+	if (server->asked == AGAIN_QUESTIONS || loop_timer_start(again->context->loop, &server->next,
+		mono_add(mono_now(), SPACING_US), ask_next, server) != 0)
 		server->asked = AGAIN_QUESTIONS;
 	end_if_done(server);
 }
@@ -143,8 +143,8 @@ bool question_again_start(struct question_again *again, const struct diagnose_co
 	for (size_t i = 0; i < evidence->resolver_count; i++)
 		if (is_worth_it(evidence, &evidence->resolvers[i]))
 			again->open += start_server(again, &again->servers[i], &evidence->resolvers[i]);
-	if (again->open > 0 && loop_timer_start(context->loop, &again->limit, mono_add(mono_now(), LIMIT_US), on_limit,
-		again) == 0)
+	if (again->open > 0 && loop_timer_start(context->loop, &again->limit, mono_add(mono_now(), LIMIT_US),
+		on_limit, again) == 0)
 		return true;
 	question_again_stop(again);
 	return false;

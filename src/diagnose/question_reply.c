@@ -58,8 +58,10 @@ static void read_connection(const struct http_reply *reply, struct evidence_exch
 	copy_printable(exchange->tls_version, sizeof exchange->tls_version, reply->tls_version);
 	copy_printable(exchange->alpn, sizeof exchange->alpn, reply->alpn);
 	exchange->certificate_days = reply->has_certificate ? reply->certificate_days : CERTIFICATE_DAYS_NONE;
-	copy_printable(exchange->certificate_subject, sizeof exchange->certificate_subject, reply->certificate_subject);
-	copy_printable(exchange->certificate_issuer, sizeof exchange->certificate_issuer, reply->certificate_issuer);
+	copy_printable(exchange->certificate_subject, sizeof exchange->certificate_subject,
+		reply->certificate_subject);
+	copy_printable(exchange->certificate_issuer, sizeof exchange->certificate_issuer,
+		reply->certificate_issuer);
 }
 
 /* ---- the response ------------------------------------------------------------------------- */
