@@ -182,7 +182,8 @@ struct evidence_path {
 	union address address;   /* with the port */
 	enum address_class class_;
 	bool is_nat64;           /* 64:ff9b::/96: class_ is that of the IPv4 address inside */
-	bool is_preferred;       /* the one the probe would use; exactly one path has it */
+	bool is_preferred;       /* the one the probe would use; none has it when no configured resolver gave an
+	                            address: the first is then what the VPC's resolver would have led to */
 	struct route route;
 	enum route_neighbour neighbour_before;
 	enum route_neighbour neighbour_after;
@@ -214,7 +215,7 @@ struct evidence {
 	int64_t elapsed_us;
 };
 
-/* The path the probe would take; NULL: there is no address. */
+/* The path the probe would take; NULL: it has no address. */
 const struct evidence_path *evidence_preferred_path(const struct evidence *evidence);
 
 /* The resolver the daemon asks first, the first configured one that gave an address of a wanted family,

@@ -140,7 +140,7 @@ void question_paths_choose(const struct target *target, struct evidence *evidenc
 	else
 		add_addresses(evidence);
 	if (evidence->path_count > 0)
-		evidence->paths[0].is_preferred = true;
+		evidence->paths[0].is_preferred = target->url.is_literal || evidence_answering_resolver(evidence);
 	question_paths_classify(evidence);
 	for (size_t i = 0; i < evidence->path_count; i++)
 		look_up(&evidence->paths[i]);

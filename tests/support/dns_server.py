@@ -12,7 +12,8 @@ ANSWER, all keys optional:
   cname [..]         chain before the addresses, the question's name first points to cname[0]
   cname_loop true    the name points to an alias that points back
   ttl N              seconds, 60 by default, up to 4294967295
-  rcode NAME         NXDOMAIN SERVFAIL REFUSED FORMERR NOTIMP; NXDOMAIN carries an SOA
+  rcode NAME         NXDOMAIN SERVFAIL REFUSED FORMERR NOTIMP; NXDOMAIN carries an SOA, and a cname
+                     the chain that ends there
   nodata true        NOERROR, no answer, SOA
   authoritative true AA=1
   delay_ms N         answer that much later
@@ -158,7 +159,9 @@ def whole_reply(query, answer):
     """The honest reply, of any size."""
     rcode = RCODES[answer.get("rcode", "NOERROR")]
     bits = dns_wire.flags(query, rcode, authoritative=answer.get("authoritative", False))
-    records = [] if answer.get("nodata") or rcode else answer_records(query, answer)
+    records = answer_records(query, answer) if not rcode or answer.get("cname") else []
+    if answer.get("nodata"):
+        records = []
     authority = []
     if answer.get("nodata") or rcode == RCODES["NXDOMAIN"]:
         zone = query.name.partition(".")[2] or query.name

@@ -362,6 +362,18 @@ int route_read_neighbour(const struct route *route, const union address *destina
 	return 0;
 }
 
+const char *route_kind_name(enum route_kind kind)
+{
+	(void)kind;
+	return "of the test";
+}
+
+const char *route_neighbour_name(enum route_neighbour neighbour)
+{
+	(void)neighbour;
+	return "of the test";
+}
+
 bool route_has_default(int family)
 {
 	return family == AF_INET6 || !diagnose_fixture.is_without_ipv4;

@@ -197,6 +197,7 @@ static void what_the_vpc_resolver_alone_knows_is_tried(void **state)
 	fail_at(FIXTURE_RESOLVER, OUTCOME_DNS_NXDOMAIN);
 	diagnose_fixture_run();
 	assert_int_equal(evidence->path_count, 1);
+	assert_false(evidence->paths[0].is_preferred);
 	assert_int_equal(exchange_of(EXCHANGE_MAIN)->outcome, OUTCOME_OK);
 }
 
