@@ -2,11 +2,13 @@
 #include "cli_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lattice-probe/conf.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/target.h"
 
 void cli_print_finding(const struct conf_finding *finding)
 {
@@ -34,6 +36,69 @@ struct conf *cli_load_conf(const char *path)
 	conf_findings_done(&findings);
 	return conf;
 }
+
+/* ---- what the words name ------------------------------------------------------------------ */
+
+static bool is_url(const char *word)
+{
+	return strstr(word, "://") != NULL;
+}
+
+static struct target *find_probe(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->target_count; i++)
+		if (strcmp(conf->targets[i]->name, name) == 0)
+			return target_hold(conf->targets[i]);
+	fprintf(stderr, "lattice-probe: no probe is named '%s' (a URL starts with http:// or https://)\n", name);
+	return NULL;
+}
+
+struct target *cli_find_target(const struct conf *conf, const char *word)
+{
+	const char *why = "";
+	struct target *target = NULL;
+
+	if (!is_url(word))
+		return find_probe(conf, word);
+	if (conf_target_for_url(conf, word, &target, &why) == 0)
+		return target;
+	fprintf(stderr, "lattice-probe: '%s' cannot be probed: %s\n", word, why);
+	return NULL;
+}
+
+/* The first word that can only be the name of a probe. */
+static const char *first_name(int count, char **words)
+{
+	for (int i = 0; i < count; i++)
+		if (!is_url(words[i]))
+			return words[i];
+	return NULL;
+}
+
+static void print_no_conf(const char *command, const char *name)
+{
+	if (name)
+		fprintf(stderr, "lattice-probe: '%s' is no URL (https://… or http://…), and for the name of a probe\n"
+			"there is no configuration " CLI_CONF_PATH "\n", name);
+	else
+		fprintf(stderr, "lattice-probe: there is no configuration " CLI_CONF_PATH "\n"
+			"name a URL (lattice-probe %s https://…), or a file with -c\n", command);
+}
+
+struct conf *cli_load_conf_for(const char *command, const char *path, int count, char **words, bool *ret_is_file)
+{
+	const char *name = first_name(count, words);
+
+	*ret_is_file = path || access(CLI_CONF_PATH, count > 0 && !name ? R_OK : F_OK) == 0;
+	if (*ret_is_file)
+		return cli_load_conf(path ? path : CLI_CONF_PATH);
+	if (count > 0 && !name)
+		return conf_new_default();
+	print_no_conf(command, name);
+	return NULL;
+}
+
+/* ---- the terminal ------------------------------------------------------------------------- */
 
 struct cli_terminal cli_terminal_of(FILE *stream)
 {

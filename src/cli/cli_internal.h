@@ -13,6 +13,7 @@
 struct conf;
 struct conf_finding;
 struct result;
+struct target;
 
 enum cli_exit {
 	CLI_EXIT_OK = 0,      /* healthy */
@@ -25,12 +26,22 @@ enum cli_exit {
 
 int cmd_run(int argc, char **argv);
 int cmd_once(int argc, char **argv);
+int cmd_diagnose(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* Loads the configuration and prints every mistake and warning to stderr. NULL: exit with
  * CLI_EXIT_USAGE. */
 struct conf *cli_load_conf(const char *path);
+
+/* The configuration for the words of a command: `path`, or the installed one, or, when there is none and
+ * all words are URLs, the defaults. An installed one is used also for URLs: its timers are what the daemon
+ * uses. *ret_is_file: not the defaults. NULL: exit with CLI_EXIT_USAGE, what is missing is said. */
+struct conf *cli_load_conf_for(const char *command, const char *path, int count, char **words, bool *ret_is_file);
+
+/* The probe of that name, or a target for that URL; one reference, the caller's. NULL: there is none, and
+ * that is said. */
+struct target *cli_find_target(const struct conf *conf, const char *word);
 
 /* One mistake or warning on stderr: "file:line: [section] key: text". */
 void cli_print_finding(const struct conf_finding *finding);

@@ -70,33 +70,10 @@ static void print_usage(FILE *stream)
 
 /* ---- which targets ------------------------------------------------------------------------ */
 
-static bool is_url(const char *word)
-{
-	return strstr(word, "://") != NULL;
-}
-
-static struct target *find_target(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->target_count; i++)
-		if (strcmp(conf->targets[i]->name, name) == 0)
-			return target_hold(conf->targets[i]);
-	return NULL;
-}
-
 static bool add_word(struct once *once, const char *word)
 {
-	const char *why = "";
-	struct target *target = NULL;
+	struct target *target = cli_find_target(once->conf, word);
 
-	if (!is_url(word)) {
-		target = find_target(once->conf, word);
-		if (!target)
-			fprintf(stderr, "lattice-probe: no probe is named '%s' (a URL starts with http:// or "
-				"https://)\n", word);
-	} else if (conf_target_for_url(once->conf, word, &target, &why) != 0) {
-		fprintf(stderr, "lattice-probe: '%s' cannot be probed: %s\n", word, why);
-		target = NULL;
-	}
 	if (target)
 		once->targets[once->count++] = target;
 	return target != NULL;
@@ -120,38 +97,6 @@ static bool choose_targets(struct once *once, int count, char **words)
 	if (good && once->count == 0)
 		fputs("lattice-probe: no probe is configured; name a URL, or add a [probe NAME] section\n", stderr);
 	return good && once->count > 0;
-}
-
-/* The first word that can only be the name of a probe. */
-static const char *first_name(int count, char **words)
-{
-	for (int i = 0; i < count; i++)
-		if (!is_url(words[i]))
-			return words[i];
-	return NULL;
-}
-
-/* Without -c: a configuration that is there is used also for URLs, its timers are what the daemon uses. */
-static struct conf *load_installed(int count, char **words)
-{
-	const char *name = first_name(count, words);
-
-	if (count > 0 && !name && access(CLI_CONF_PATH, R_OK) != 0)
-		return conf_new_default();
-	if (access(CLI_CONF_PATH, F_OK) == 0)
-		return cli_load_conf(CLI_CONF_PATH);
-	if (name)
-		fprintf(stderr, "lattice-probe: '%s' is no URL (https://… or http://…), and for the name of a probe\n"
-			"there is no configuration " CLI_CONF_PATH "\n", name);
-	else
-		fputs("lattice-probe: there is no configuration " CLI_CONF_PATH "\n"
-		      "name a URL (lattice-probe once https://…), or a file with -c\n", stderr);
-	return NULL;
-}
-
-static struct conf *load(const char *path, int count, char **words)
-{
-	return path ? cli_load_conf(path) : load_installed(count, words);
 }
 
 /* ---- the runs ----------------------------------------------------------------------------- */
@@ -383,6 +328,7 @@ int cmd_once(int argc, char **argv)
 	struct once once = { 0 };
 	const char *path = NULL;
 	bool json = false;
+	bool is_file;
 	int code = CLI_EXIT_USAGE;
 	int option;
 
@@ -395,7 +341,7 @@ int cmd_once(int argc, char **argv)
 		}
 	}
 	log_start(STDERR_FILENO, LOG_LEVEL_WARNING);
-	once.conf = load(path, argc - optind, argv + optind);
+	once.conf = cli_load_conf_for("once", path, argc - optind, argv + optind, &is_file);
 	if (once.conf && choose_targets(&once, argc - optind, argv + optind))
 		code = run_once(&once, json);
 	tear_down(&once);

@@ -169,7 +169,8 @@ def test_a_port_that_nobody_listens_on(vpc):
 def test_an_address_without_a_route(vpc):
     vpc.room.ip("route", "delete", "default")
     vpc.room.ip("-6", "route", "delete", "default")
-    vpc.room.ip("route", "add", f"{room.RESOLVER}/32", "via", "10.0.1.1")
+    for address in (room.RESOLVER, room.VPC_RESOLVER, room.IMDS):
+        vpc.room.ip("route", "add", f"{address}/32", "via", "10.0.1.1")
     assert vpc.diagnose()["verdict"] == "route-missing"
 
 
