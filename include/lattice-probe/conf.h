@@ -16,6 +16,7 @@
 #include "lattice-probe/target.h"
 
 #define CONF_NAME_SIZE 256
+#define CONF_SOCKET_SIZE 100 /* unix(7) takes 107 bytes; the agent makes it under PATH.PID first */
 #define CONF_DIMENSION_SETS_MAX 8
 #define CONF_SET_DIMENSIONS_MAX 8
 #define CONF_STATIC_DIMENSIONS_MAX 16
@@ -42,6 +43,7 @@ struct conf {
 	int max_dns_rate;              /* datagrams a second */
 	int max_in_flight;
 	int64_t shutdown_timeout_us;
+	char status_socket[CONF_SOCKET_SIZE]; /* "none" or an absolute path */
 	struct target defaults;        /* what a probe is that sets nothing: timers of [agent], the rest
 	                                  from the table; never referenced as a target */
 

@@ -66,6 +66,10 @@ struct target {
 	int64_t tls_timeout_us;
 	int dns_tries; /* 1 or 2 datagrams a server */
 
+	int unhealthy_after; /* failures in a row that make it unhealthy */
+	int healthy_after;   /* successes in a row that make it healthy again */
+	bool is_diagnosed;   /* the daemon diagnoses it when it turns unhealthy */
+
 	struct target_resolver resolver;
 	enum target_ip ip;
 	enum target_addresses addresses;

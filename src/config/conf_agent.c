@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lattice-probe/parse.h"
@@ -68,5 +69,23 @@ int conf_agent_set_resolver(struct conf_builder *builder, struct conf_setting *s
 			if (!add_server(builder, setting, &resolver, item))
 				return 0;
 	builder->target->resolver = resolver;
+	return 0;
+}
+
+/* The path goes into the log and into a message of status, so it must be printable. */
+int conf_agent_set_status_socket(struct conf_builder *builder, struct conf_setting *setting)
+{
+	const char *value = setting->value;
+	bool is_path = value[0] == '/' && value[strlen(value) - 1] != '/' && conf_value_is_printable(value);
+	char shown[CONF_SHOWN_SIZE];
+
+	if (strcmp(value, "none") != 0 && !is_path)
+		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" is no path of a socket; allowed are %s",
+			conf_findings_show(value, shown), setting->key->choices);
+	else if (strlen(value) >= sizeof builder->conf->status_socket)
+		conf_builder_report(builder, CONF_MISTAKE, setting, "the path is longer than %d bytes",
+			CONF_SOCKET_SIZE - 1);
+	else
+		(void)snprintf(builder->conf->status_socket, sizeof builder->conf->status_socket, "%s", value);
 	return 0;
 }

@@ -93,6 +93,12 @@ static bool timers_are_equal(const struct target *a, const struct target *b)
 	       a->tls_timeout_us == b->tls_timeout_us && a->dns_tries == b->dns_tries;
 }
 
+static bool health_rules_are_equal(const struct target *a, const struct target *b)
+{
+	return a->unhealthy_after == b->unhealthy_after && a->healthy_after == b->healthy_after &&
+	       a->is_diagnosed == b->is_diagnosed;
+}
+
 static bool sign_hosts_are_equal(const struct target *a, const struct target *b)
 {
 	if (a->sign_host_count != b->sign_host_count)
@@ -153,7 +159,7 @@ static bool expectations_are_equal(const struct target *a, const struct target *
 
 bool target_is_equal(const struct target *a, const struct target *b)
 {
-	return strcmp(a->name, b->name) == 0 && timers_are_equal(a, b) &&
+	return strcmp(a->name, b->name) == 0 && timers_are_equal(a, b) && health_rules_are_equal(a, b) &&
 	       resolvers_are_equal(&a->resolver, &b->resolver) && requests_are_equal(a, b) &&
 	       expectations_are_equal(a, b);
 }

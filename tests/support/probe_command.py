@@ -183,7 +183,7 @@ class Command:
     def conf(self, probes=None, agent=None, cloudwatch=None, text=""):
         """Writes a configuration of these sections, and `text` behind them; returns its path."""
         self.serial += 1
-        parts = [section("agent", {"fleet": "tests", "agent_id": "agent-1", **(agent or {})}),
+        parts = [section("agent", {"fleet": "tests", "agent_id": "agent-1", "status_socket": "none", **(agent or {})}),
                  section("cloudwatch", {"region": "us-east-1", "dimension.Environment": "test", **(cloudwatch or {})})]
         parts += [section(f"probe {name}", settings) for name, settings in (probes or {}).items()]
         path = self.path(f"conf-{self.serial}") / "lattice-probe.conf"

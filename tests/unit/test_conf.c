@@ -62,6 +62,10 @@ static void the_defaults_are_those_of_the_manual(void **state)
 		assert_int_equal(conf->max_dns_rate, 50);
 		assert_int_equal(conf->max_in_flight, 4096);
 		assert_int_equal(conf->shutdown_timeout_us, 5 * US_PER_S);
+		assert_string_equal(conf->status_socket, "/run/lattice-probe/status.sock");
+		assert_int_equal(conf->defaults.unhealthy_after, 3);
+		assert_int_equal(conf->defaults.healthy_after, 2);
+		assert_true(conf->defaults.is_diagnosed);
 		assert_string_equal(conf->namespace_, "LatticeProbe");
 		assert_int_equal(conf->period_us, 60 * US_PER_S);
 		assert_string_equal(conf->region, "auto");
@@ -117,7 +121,8 @@ static void every_key_of_the_agent_reaches_its_place(void **state)
 {
 	struct conf *conf = load("[agent]\nfleet = checkout-probes\nagent_id = web-1\ninterval = 1m\ntimeout = 20s\n"
 		"dns_timeout = 10s\nconnect_timeout = 11s\ntls_timeout = 1500ms\ndns_tries = 1\nmax_dns_rate = 1024\n"
-		"max_in_flight = 7\nresolver = 10.0.0.2, [fd00::2]:5353\nshutdown_timeout = 0s\n");
+		"max_in_flight = 7\nresolver = 10.0.0.2, [fd00::2]:5353\nshutdown_timeout = 0s\n"
+		"status_socket = none\nunhealthy_after = 1000\nhealthy_after = 1\ndiagnose = no\n");
 	const struct target *defaults = &conf->defaults;
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -139,6 +144,10 @@ static void every_key_of_the_agent_reaches_its_place(void **state)
 	address_format_port(&defaults->resolver.servers[1], text);
 	assert_string_equal(text, "[fd00::2]:5353");
 	assert_int_equal(conf->shutdown_timeout_us, 0);
+	assert_string_equal(conf->status_socket, "none");
+	assert_int_equal(defaults->unhealthy_after, 1000);
+	assert_int_equal(defaults->healthy_after, 1);
+	assert_false(defaults->is_diagnosed);
 	conf_free(conf);
 }
 
@@ -204,7 +213,8 @@ static void every_key_of_a_request_reaches_its_place(void **state)
 		"method = POST\nheader.Accept = */*\nheader.Cookie = a=b; c=d\nbody = {\n  \"a\": 1\n  }\nip = v6\n"
 		"addresses = rotate\nauth = sigv4\nsign_host = Other.Example., b\nhttp = 1.1\ntls_verify = no\n"
 		"follow_redirects = yes\nmax_body = 2MiB\ninterval = 2m\ntimeout = 100s\ndns_timeout = 99s\n"
-		"connect_timeout = 98s\ntls_timeout = 97s\ndns_tries = 1\nresolver = vpc\nenabled = yes\n");
+		"connect_timeout = 98s\ntls_timeout = 97s\ndns_tries = 1\nresolver = vpc\nenabled = yes\n"
+		"unhealthy_after = 5\nhealthy_after = 4\ndiagnose = no\n");
 	const struct target *target = conf->targets[0];
 
 	(void)state;
@@ -234,6 +244,9 @@ static void every_key_of_a_request_reaches_its_place(void **state)
 	assert_int_equal(target->tls_timeout_us, 97 * US_PER_S);
 	assert_int_equal(target->dns_tries, 1);
 	assert_int_equal(target->resolver.mode, TARGET_RESOLVER_VPC);
+	assert_int_equal(target->unhealthy_after, 5);
+	assert_int_equal(target->healthy_after, 4);
+	assert_false(target->is_diagnosed);
 	conf_free(conf);
 }
 

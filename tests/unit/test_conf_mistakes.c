@@ -205,6 +205,28 @@ static void resolvers_are_judged(void **state)
 	EXPECT_ALL(rows, CONF_MISTAKE);
 }
 
+#define SOCKET_ALLOWED "is no path of a socket; allowed are none, or an absolute path of up to 99 bytes"
+#define NINETY_NINE "/2345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678s"
+
+static void the_status_socket_and_health_are_judged(void **state)
+{
+	static const struct row rows[] = {
+		{ AGENT "status_socket = status.sock\n", "2: [agent] status_socket: \"status.sock\" " SOCKET_ALLOWED },
+		{ AGENT "status_socket = /run/\n", "2: [agent] status_socket: \"/run/\" " SOCKET_ALLOWED },
+		{ AGENT "status_socket = " NINETY_NINE "1\n",
+			"2: [agent] status_socket: the path is longer than 99 bytes" },
+		{ AGENT "unhealthy_after = 0\n",
+			"2: [agent] unhealthy_after: \"0\" is out of range; write a whole number from 1 to 1000 (runs)" },
+		{ AGENT "healthy_after = two\n",
+			"2: [agent] healthy_after: \"two\" is no whole number; write a whole number from 1 to 1000 (runs)" },
+		{ AGENT "diagnose = maybe\n",
+			"2: [agent] diagnose: \"maybe\" is neither yes nor no; write yes or no" },
+	};
+
+	(void)state;
+	EXPECT_ALL(rows, CONF_MISTAKE);
+}
+
 #define NAMESPACE "allowed: 1 to 255 printable ASCII characters, not AWS/… or :…"
 #define ENDPOINT "allowed: auto, or https://host (http:// on loopback only)"
 #define PERIOD "allowed: 1s, 5s, 10s, 30s, or a multiple of 60s up to 1h"
@@ -563,6 +585,7 @@ int main(void)
 		cmocka_unit_test(keys_are_judged),
 		cmocka_unit_test(values_are_judged_by_their_type),
 		cmocka_unit_test(resolvers_are_judged),
+		cmocka_unit_test(the_status_socket_and_health_are_judged),
 		cmocka_unit_test(the_keys_of_cloudwatch_are_judged),
 		cmocka_unit_test(dimensions_are_judged),
 		cmocka_unit_test(urls_and_methods_are_judged),

@@ -80,6 +80,9 @@ static void change_dns_timeout(struct target *t) { t->dns_timeout_us++; }
 static void change_connect_timeout(struct target *t) { t->connect_timeout_us++; }
 static void change_tls_timeout(struct target *t) { t->tls_timeout_us++; }
 static void change_tries(struct target *t) { t->dns_tries++; }
+static void change_unhealthy_after(struct target *t) { t->unhealthy_after++; }
+static void change_healthy_after(struct target *t) { t->healthy_after++; }
+static void change_is_diagnosed(struct target *t) { t->is_diagnosed = true; }
 static void change_resolver_mode(struct target *t) { t->resolver.mode = TARGET_RESOLVER_VPC; }
 static void change_resolver(struct target *t) { address_set_port(&t->resolver.servers[0], 54); }
 static void change_ip(struct target *t) { t->ip = TARGET_IP_BOTH; }
@@ -111,6 +114,7 @@ static void targets_differ_in_any_one_field(void **state)
 {
 	static void (*const changes[])(struct target *) = { change_name, change_url, change_interval,
 		change_timeout, change_dns_timeout, change_connect_timeout, change_tls_timeout, change_tries,
+		change_unhealthy_after, change_healthy_after, change_is_diagnosed,
 		change_resolver_mode, change_resolver, change_ip, change_addresses, change_auth,
 		change_sign_host, change_http, change_method, change_header_name, change_header_value,
 		change_header_secret, change_body, change_tls_ca, change_tls_verify, change_follow,
