@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the daemon:
- *   start:    loop → net → aws → identity (asks who and where we are) → metrics → runs
+ *   start:    loop → net → aws → signals → status → identity (asks who and where we are) → metrics → runs
+ *             → diagnosis
  *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
  *   free:     exact reverse of start
  * A second SIGTERM or SIGINT skips the waiting: what the windows hold is printed or counted as dropped. */
@@ -90,6 +91,7 @@ static void stop(struct agent *agent)
 		loop_stop(agent->loop);
 		return;
 	}
+	agent_diagnosis_stop(agent);
 	agent_runs_stop_scheduling(agent);
 	log_info("event=stopping in_flight=%zu deadline_ms=%" PRId64, agent->in_flight, shutdown_us / US_PER_MS);
 	if (agent->in_flight == 0)
@@ -168,6 +170,7 @@ static void start_running(struct agent *agent)
 		give_up(agent, "no memory, or no endpoint for the region");
 		return;
 	}
+	agent_diagnosis_start(agent);
 	agent->is_running = true;
 	log_started(agent);
 }
@@ -288,11 +291,13 @@ static void stop_all(struct agent *agent)
 		loop_timer_stop(agent->loop, &agent->minute_timer);
 		loop_timer_stop(agent->loop, &agent->identity_retry);
 		loop_timer_stop(agent->loop, &agent->due_timer);
-		agent_identity_stop(agent->identity);
+		agent_diagnosis_stop(agent);
 		if (agent->in_flight > 0)
 			agent_runs_cancel(agent);
 		agent_runs_free(agent);
 		agent_metrics_free(agent);
+		agent_identity_stop(agent->identity);
+		agent_status_stop(agent);
 		for (size_t i = 0; i < 2; i++)
 			loop_signal_stop(agent->signals[i]);
 	}
@@ -307,9 +312,11 @@ static void stop_all(struct agent *agent)
 
 int agent_run(struct conf *conf, const struct agent_options *options)
 {
-	struct agent agent = { .conf = conf, .options = *options };
+	struct agent agent = { .conf = conf, .options = *options, .started_wall = wall_now(),
+		.started = mono_now() };
 
 	if (start_net(&agent) && start_signals(&agent)) {
+		agent_status_start(&agent);
 		find_identity(&agent);
 		loop_run(agent.loop);
 		if (agent.is_running || agent.is_stopping)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
  * agent_identity.c finds out who and where it is, agent_runs.c drives the probes, agent_metrics.c
- * takes results to the sink. */
+ * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
+ * causes, agent_status.c tells it all. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
 #define LATTICE_PROBE_AGENT_INTERNAL_H
 
@@ -12,16 +13,23 @@
 #include "lattice-probe/agent.h"
 #include "lattice-probe/aggregate.h"
 #include "lattice-probe/conf.h"
+#include "lattice-probe/diagnose.h"
+#include "lattice-probe/diagnosis.h"
+#include "lattice-probe/diagnosis_queue.h"
 #include "lattice-probe/endpoint.h"
+#include "lattice-probe/health.h"
 #include "lattice-probe/imds.h"
+#include "lattice-probe/latency_hour.h"
 #include "lattice-probe/loop.h"
 #include "lattice-probe/outcome.h"
 #include "lattice-probe/probe.h"
 
 struct agent;
 struct agent_identity;
+struct result;
 struct schedule;
 struct sink;
+struct status_socket;
 
 #define AGENT_ID_SIZE 256
 #define AGENT_REGION_SIZE 64
@@ -57,6 +65,10 @@ struct agent_probe {
 	struct wall scheduled;           /* of the running one */
 	unsigned rotation;
 	enum outcome last_outcome;
+	struct result *last;             /* owned; NULL: no run yet */
+	struct health health;
+	struct latency_hour hour;
+	struct agent_diagnosis *diagnosis; /* owned; NULL: never diagnosed */
 };
 
 struct agent_counters { /* scheduled = run + missed, always; a run that goes on counts when it ends */
@@ -86,6 +98,42 @@ struct aggregate_series *agent_metrics_series(struct agent *agent, const struct 
 /* Looks again when the next window closes; after every result. */
 void agent_metrics_plan(struct agent *agent);
 void agent_metrics_free(struct agent *agent);
+
+/* ---- agent_health ---- */
+
+void agent_health_start(struct agent_probe *probe);
+
+/* Takes over what the result holds: the probe's state, its hour, its last run. */
+void agent_health_take(struct agent_probe *probe, struct result *result);
+void agent_health_free(struct agent_probe *probe);
+
+/* ---- agent_diagnosis ---- */
+
+/* What the latest diagnosis of a probe came to. */
+struct agent_diagnosis {
+	enum diagnosis_verdict verdict;
+	enum diagnosis_confidence confidence;
+	char *summary;
+	struct wall at;
+	struct mono started;
+	struct mono warned; /* when this verdict last was a warning; never: it was none */
+};
+
+void agent_diagnosis_start(struct agent *agent);
+
+/* The probe has turned unhealthy, or healthy again. */
+void agent_diagnosis_want(struct agent_probe *probe);
+void agent_diagnosis_unwant(struct agent_probe *probe);
+
+/* Ends the one under way; no other begins. */
+void agent_diagnosis_stop(struct agent *agent);
+void agent_diagnosis_free(struct agent_probe *probe);
+
+/* ---- agent_status ---- */
+
+/* A socket that cannot be had is a warning: the agent goes on without. */
+void agent_status_start(struct agent *agent);
+void agent_status_stop(struct agent *agent);
 
 /* ---- agent ---- */
 
@@ -127,6 +175,15 @@ struct agent {
 	struct loop_timer close_timer;
 	struct loop_timer minute_timer;
 	bool is_skewed;
+
+	struct diagnose_context diagnose_context;
+	struct diagnosis_queue diagnosis_queue;
+	struct loop_timer diagnosis_timer;
+	struct diagnose *diagnose;           /* under way; NULL: none */
+
+	struct status_socket *status;        /* NULL: none */
+	struct wall started_wall;
+	struct mono started;
 
 	bool is_running;  /* identity known, schedule going */
 	bool is_stopping;

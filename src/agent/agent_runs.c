@@ -72,7 +72,7 @@ static void on_finished(void *user, struct result *result)
 	if (aggregate_add(probe->series, result) != 0)
 		log_err("target=%s event=sample_dropped cause=\"%s\"", probe->target->name, err_text(ERR_NOMEM));
 	log_change(probe, result);
-	result_done(result);
+	agent_health_take(probe, result);
 	agent_metrics_plan(agent);
 	agent_run_ended(agent);
 }
@@ -142,6 +142,7 @@ static bool add_probe(struct agent *agent, struct target *target)
 
 	*probe = (struct agent_probe){ .agent = agent, .target = target_hold(target) };
 	agent->probe_count++;
+	agent_health_start(probe);
 	probe->series = agent_metrics_series(agent, target);
 	return probe->series && schedule_add(agent->schedule, target->name, target->interval_us, probe,
 					mono_now(), wall_now(), &id) == 0;
@@ -186,6 +187,8 @@ void agent_runs_free(struct agent *agent)
 	for (size_t i = 0; i < agent->probe_count; i++) {
 		if (agent->probes[i].series)
 			aggregate_series_end(agent->probes[i].series);
+		agent_health_free(&agent->probes[i]);
+		agent_diagnosis_free(&agent->probes[i]);
 		target_drop(agent->probes[i].target);
 	}
 	free(agent->probes);

@@ -15,7 +15,6 @@ LEVELS = (
 
 # A header belongs to the room where the .c of its name lives; one without goes here, with its room.
 HEADER_ROOMS = {
-    "status_client.h": "agent",  # its .c comes later
     "control_facts.h": "diagnose",  # shared by control_lattice, control_ec2, control_rules, control_claims
 }
 
