@@ -102,9 +102,12 @@ static void start_run(struct diagnose *diagnose)
 	bool is_redirect = main->status >= 301 && main->status <= 308 && main->outcome == OUTCOME_HTTP_STATUS;
 
 	part_set(diagnose, PART_RUN, false);
-	if (!diagnose->target->follow_redirects || !is_redirect || main->is_from_daemon ||
-	    left_us(diagnose) < diagnose->target->timeout_us)
+	if (!diagnose->target->follow_redirects || !is_redirect || main->is_from_daemon)
 		return;
+	if (left_us(diagnose) < diagnose->target->timeout_us) {
+		diagnose->evidence.is_cut_short = true;
+		return;
+	}
 	diagnose->run_context = (struct probe_context){ .loop = context->loop, .resolver = context->resolver,
 		.http = context->http, .credentials = context->credentials, .region = diagnose->region,
 		.lag_limit_us = LAG_LIMIT_US };

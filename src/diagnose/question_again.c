@@ -93,7 +93,11 @@ static void on_answer(void *user, const struct resolver_answer *answer)
 	struct question_again_server *server = ask->server;
 
 	ask->query = NULL;
-	server->evidence->answered += ask->has_left && answer->has_reply;
+	/* Over the budget an old answer is used again: nothing was asked then. */
+	if (answer->marks & RESULT_MARK_DNS_REUSED)
+		server->evidence->asked--;
+	else
+		server->evidence->answered += answer->has_reply;
 	server->open--;
 	end_if_done(server);
 }

@@ -88,13 +88,15 @@ void question_dns_stop(struct question_dns *dns)
 	dns->open = 0;
 }
 
-/* Datagrams, so that one which had to be sent again counts as lost. */
+/* Datagrams, so that one which had to be sent again counts as lost. An answer that took no time was used
+ * again over the budget: nothing was asked. */
 static void count_questions(struct evidence_resolver *resolver)
 {
 	for (size_t i = 0; i < EVIDENCE_FAMILIES; i++) {
 		const struct evidence_answer *answer = &resolver->answers[i];
 
-		if (!answer->is_asked || answer->outcome == OUTCOME_LOCAL_FAULT)
+		if (!answer->is_asked || answer->outcome == OUTCOME_LOCAL_FAULT ||
+		    (answer->outcome == OUTCOME_OK && answer->elapsed_us == 0))
 			continue;
 		resolver->asked += 1 + answer->retransmits;
 		resolver->answered += answer->rcode >= 0;

@@ -82,12 +82,13 @@ static int add_request_id(struct question_exchange *exchange)
 
 	for (size_t i = 0; i < target->header_count; i++)
 		if (strcasecmp(target->headers[i].name, REQUEST_ID) == 0) {
-			(void)snprintf(exchange->request_id, sizeof exchange->request_id, "%s", target->headers[i].value);
+			exchange->request_id = target->headers[i].value;
 			return 0;
 		}
 	(void)RAND_bytes(random, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++)
-		(void)snprintf(exchange->request_id + 2 * i, 3, "%02x", random[i]);
+		(void)snprintf(exchange->own_request_id + 2 * i, 3, "%02x", random[i]);
+	exchange->request_id = exchange->own_request_id;
 	return add_header(exchange, REQUEST_ID, exchange->request_id);
 }
 
@@ -197,7 +198,7 @@ static void on_reply(void *user, const struct http_reply *reply)
 	struct question_exchange *exchange = user;
 	const struct question_request request = { .target = exchange->target,
 		.is_judged = repeats_the_request(exchange), .is_handshake = exchange->is_handshake,
-		.request_id = exchange->request_id, .sent = exchange->sent, .answered = wall_now() };
+		.request_id = exchange->request_id ? exchange->request_id : "", .sent = exchange->sent, .answered = wall_now() };
 
 	exchange->transfer = NULL;
 	question_reply_read(&request, reply, evidence_of(exchange));
@@ -225,11 +226,11 @@ static bool sends_body(const struct question_exchange *exchange)
 	return repeats_the_request(exchange) && !exchange->is_alternative && !exchange->is_handshake;
 }
 
-/* Of the others only the answer counts, not who gives it: the main exchange tells of certificates. */
+/* Of the others only the answer counts, not who gives it: the main exchange tells of certificates, and
+ * the target's own CA need not have issued what the generated name shows. */
 static bool verifies(const struct question_exchange *exchange)
 {
-	return exchange->target->tls_verify &&
-		(repeats_the_request(exchange) || exchange->kind == EXCHANGE_OTHER_NAME);
+	return exchange->target->tls_verify && repeats_the_request(exchange);
 }
 
 static struct http_transfer *start_transfer(struct question_exchange *exchange)
@@ -283,7 +284,8 @@ bool question_exchange_start(struct question_exchange *exchange)
 static bool scheme_is_in_doubt(const struct evidence *evidence, const struct evidence_exchange *main)
 {
 	if (evidence->target.is_tls)
-		return main->is_not_tls || main->outcome == OUTCOME_TLS_HANDSHAKE || main->outcome == OUTCOME_TLS_TIMEOUT;
+		return main->tls_alert < 0 && (main->is_not_tls || main->outcome == OUTCOME_TLS_HANDSHAKE ||
+			main->outcome == OUTCOME_TLS_TIMEOUT);
 	return main->outcome == OUTCOME_HTTP_RESET || main->outcome == OUTCOME_HTTP_PROTOCOL ||
 		main->outcome == OUTCOME_HTTP_TIMEOUT || main->status == 400;
 }

@@ -196,7 +196,8 @@ struct question_exchange {
 	struct target_header *headers;  /* the target's, borrowed, and behind them our own */
 	size_t header_count;
 	size_t own_count;
-	char request_id[40];
+	const char *request_id;         /* NULL: none is sent */
+	char own_request_id[40];
 	struct wall sent;
 	bool counts_failures;
 	uint64_t failures_before;

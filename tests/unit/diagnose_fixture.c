@@ -139,6 +139,10 @@ static void end_question(struct fixture_call *call)
 		.retransmits = query->is_lost ? query->tries - 1 : rule->retransmits, .message = { .ttl_s = -1 } };
 
 	answer.has_reply = is_answered(answer.outcome);
+	if (rule->is_reused) {
+		answer.marks = RESULT_MARK_DNS_REUSED;
+		answer.elapsed_us = 0;
+	}
 	if (answer.has_reply) {
 		answer.message.rcode = rcode_of(rule);
 		answer.message.is_cname_loop = rule->is_loop;

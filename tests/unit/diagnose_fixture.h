@@ -37,6 +37,7 @@ struct fixture_rule {
 	const char *address; /* with OUTCOME_OK */
 	const char *cname;   /* NULL: none */
 	bool is_loop;
+	bool is_reused;      /* over the budget, from memory */
 	int retransmits;
 	bool hangs;
 	int lost_of;         /* every lost_of-th question times out; 0: none */
@@ -106,6 +107,7 @@ struct diagnose_fixture {
 	bool refuses_transfers;
 
 	size_t imds_count;
+	const char *imds_item; /* what every item of the network interface says; NULL: what is right */
 	int imds_err;
 	const char *imds_hint;
 	bool imds_hangs;

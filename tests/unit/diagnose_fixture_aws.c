@@ -43,6 +43,8 @@ static const char *item_of(const char *path)
 		{ "security-group-ids", "sg-1\nsg-2" }, { "public-ipv4s", "203.0.113.7" },
 	};
 
+	if (diagnose_fixture.imds_item && strstr(path, "/macs/"))
+		return diagnose_fixture.imds_item;
 	for (size_t i = 0; i < sizeof items / sizeof *items; i++)
 		if (strlen(path) >= strlen(items[i].end) &&
 		    strcmp(path + strlen(path) - strlen(items[i].end), items[i].end) == 0)

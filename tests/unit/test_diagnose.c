@@ -111,6 +111,38 @@ static void the_states_of_the_metadata_service_are_told_apart(void **state)
 	assert_int_equal(diagnose_fixture_set_up(state), 0);
 }
 
+static void nonsense_from_the_metadata_service_is_left_out(void **state)
+{
+	static const char *const items[] = { "", "\n\n", "<html>", "10.0.0.0/99\nnothing\n10.0.0.0/8/8", "1234567890123",
+		"sg-1\n\x1b[31m", "%s%n" };
+	char longest[5000];
+
+	memset(longest, '7', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	for (size_t i = 0; i <= sizeof items / sizeof *items; i++) {
+		diagnose_fixture.imds_item = i < sizeof items / sizeof *items ? items[i] : longest;
+		diagnose_fixture_run();
+		assert_string_equal(evidence->where.account_id, "");
+		assert_string_equal(evidence->where.public_ipv4, "");
+		assert_int_equal(evidence->where.vpc_networks.count, 0);
+		assert_null(strpbrk(evidence->where.security_groups, "<%\x1b"));
+		assert_int_equal(diagnose_fixture_tear_down(state), 0);
+		assert_int_equal(diagnose_fixture_set_up(state), 0);
+	}
+}
+
+static void more_networks_than_fit_are_left_out(void **state)
+{
+	char blocks[1024] = "";
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		(void)snprintf(blocks + strlen(blocks), sizeof blocks - strlen(blocks), "10.%d.0.0/16\n", i);
+	diagnose_fixture.imds_item = blocks;
+	diagnose_fixture_run();
+	assert_int_equal(evidence->where.vpc_networks.count, ADDRESS_NETWORKS_MAX);
+}
+
 /* ---- DNS ---------------------------------------------------------------------------------- */
 
 static void every_resolver_is_asked_by_itself(void **state)
@@ -255,6 +287,18 @@ static void lost_replies_are_asked_for_again(void **state)
 	/* Three datagrams at first, then ten that are all answered. */
 	assert_int_equal(evidence->dns.resolvers[0].asked, 13);
 	assert_int_equal(evidence->dns.resolvers[0].answered, 12);
+}
+
+static void an_answer_used_again_is_no_question(void **state)
+{
+	(void)state;
+	diagnose_fixture_add_rule((struct fixture_rule){ .server = FIXTURE_RESOLVER, .name = FIXTURE_NAME,
+		.type = DNS_TYPE_A, .outcome = OUTCOME_OK, .address = FIXTURE_LATTICE, .is_reused = true });
+	diagnose_fixture_add_rule((struct fixture_rule){ .server = FIXTURE_RESOLVER, .type = DNS_TYPE_AAAA,
+		.outcome = OUTCOME_DNS_TIMEOUT });
+	diagnose_fixture_run();
+	assert_int_equal(evidence->dns.resolvers[0].asked, 6);
+	assert_int_equal(evidence->dns.resolvers[0].answered, 0);
 }
 
 static void a_silent_server_is_asked_again_before_it_is_called_silent(void **state)
@@ -414,6 +458,8 @@ int main(void)
 		CASE(the_target_and_this_host_are_described),
 		CASE(a_url_of_the_command_line_has_no_probe_name),
 		CASE(the_states_of_the_metadata_service_are_told_apart),
+		CASE(nonsense_from_the_metadata_service_is_left_out),
+		CASE(more_networks_than_fit_are_left_out),
 		CASE(every_resolver_is_asked_by_itself),
 		CASE(the_vpc_resolver_is_asked_once_where_it_is_configured),
 		CASE(the_base_of_the_vpc_plus_two_is_its_resolver),
@@ -426,6 +472,7 @@ int main(void)
 		CASE(an_address_behind_nat64_is_known_as_such),
 		CASE(a_loop_of_aliases_is_told),
 		CASE(lost_replies_are_asked_for_again),
+		CASE(an_answer_used_again_is_no_question),
 		CASE(a_silent_server_is_asked_again_before_it_is_called_silent),
 		CASE(a_vpc_resolver_that_nobody_uses_is_not_asked_again),
 		CASE(a_lattice_name_behind_an_alias_is_asked_of_the_vpc_resolver),
