@@ -284,6 +284,10 @@ static void lost_replies_are_asked_for_again(void **state)
 	diagnose_fixture_run();
 	assert_int_equal(diagnose_fixture_count_questions(FIXTURE_RESOLVER, FIXTURE_NAME), 12);
 	assert_int_equal(diagnose_fixture_count_questions(FIXTURE_VPC_RESOLVER, FIXTURE_NAME), 2);
+	for (size_t i = 4; i < diagnose_fixture.question_count; i++) {
+		assert_int_equal(diagnose_fixture.questions[i].tries, 1);
+		assert_int_equal(diagnose_fixture.questions[i].timeout_us, 1 * US_PER_S);
+	}
 	/* Three datagrams at first, then ten that are all answered. */
 	assert_int_equal(evidence->dns.resolvers[0].asked, 13);
 	assert_int_equal(evidence->dns.resolvers[0].answered, 12);
@@ -348,6 +352,20 @@ static void a_lattice_name_from_the_control_plane_is_asked_too(void **state)
 
 /* ---- however the world behaves ------------------------------------------------------------ */
 
+static void end_in(struct http_reply *reply, enum http_stage stage, enum http_end end, int curl_code)
+{
+	reply->end = end;
+	reply->stage = stage;
+	reply->curl_code = curl_code;
+}
+
+static void fail_handshake(struct http_transfer *transfer, struct http_reply *reply)
+{
+	(void)transfer;
+	end_in(reply, HTTP_STAGE_TLS, HTTP_END_ERROR, 35); /* CURLE_SSL_CONNECT_ERROR */
+	reply->tls_alert = 112;
+}
+
 static void hang(struct http_transfer *transfer, struct http_reply *reply)
 {
 	(void)reply;
@@ -376,6 +394,19 @@ static void it_ends_in_time_when_nothing_ever_answers(void **state)
 	assert_int_equal(diagnose_fixture.open_count, 0);
 }
 
+static void it_ends_in_time_when_aws_never_answers(void **state)
+{
+	(void)state;
+	diagnose_fixture.options = (struct diagnose_options){ .asks_aws = true, .asks_publishing = true };
+	diagnose_fixture.has_control = diagnose_fixture.has_publishing = false;
+	diagnose_fixture.reply = fail_handshake;
+	diagnose_fixture_run();
+	assert_true(evidence->is_cut_short);
+	assert_true(evidence->elapsed_us < 15 * US_PER_S);
+	assert_int_equal(exchange_of(EXCHANGE_MAIN)->outcome, OUTCOME_TLS_HANDSHAKE);
+	assert_int_equal(diagnose_fixture.open_count, 0);
+}
+
 static void it_ends_when_nothing_can_be_asked(void **state)
 {
 	(void)state;
@@ -392,20 +423,6 @@ static void it_ends_when_nothing_can_be_asked(void **state)
 	diagnose_fixture_set_url("http://169.254.171.1/");
 	diagnose_fixture_run();
 	assert_int_equal(exchange_of(EXCHANGE_MAIN)->outcome, OUTCOME_LOCAL_FAULT);
-}
-
-static void end_in(struct http_reply *reply, enum http_stage stage, enum http_end end, int curl_code)
-{
-	reply->end = end;
-	reply->stage = stage;
-	reply->curl_code = curl_code;
-}
-
-static void fail_handshake(struct http_transfer *transfer, struct http_reply *reply)
-{
-	(void)transfer;
-	end_in(reply, HTTP_STAGE_TLS, HTTP_END_ERROR, 35); /* CURLE_SSL_CONNECT_ERROR */
-	reply->tls_alert = 112;
 }
 
 static void set_up_everything(void)
@@ -478,6 +495,7 @@ int main(void)
 		CASE(a_lattice_name_behind_an_alias_is_asked_of_the_vpc_resolver),
 		CASE(a_lattice_name_from_the_control_plane_is_asked_too),
 		CASE(it_ends_in_time_when_nothing_ever_answers),
+		CASE(it_ends_in_time_when_aws_never_answers),
 		CASE(it_ends_when_nothing_can_be_asked),
 		CASE(it_can_be_cancelled_after_any_step),
 		CASE(it_can_be_cancelled_at_once),

@@ -295,6 +295,9 @@ static void words_of_a_refusal_in_another_status_say_nothing(void **state)
 	fixture->reply.status = 200;
 	assert_false(read_reply(fixture)->is_lattice_denial);
 	assert_false(fixture->exchange.denies_anonymous);
+	set_refusal(fixture, "ExpiredToken");
+	fixture->reply.status = 500;
+	assert_false(read_reply(fixture)->denies_signature);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
