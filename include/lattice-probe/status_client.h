@@ -9,7 +9,8 @@
 #include <jansson.h>
 
 /* 0 with *ret_status (gives, json_decref by the caller); ERR_NOT_FOUND: nobody listens there;
- * ERR_DENIED: the socket's mode keeps us out; ERR_TIMEOUT, ERR_IO, ERR_PROTOCOL, ERR_NOMEM. */
+ * ERR_DENIED: the socket's mode keeps us out; ERR_TIMEOUT, ERR_CANCELLED (a signal that
+ * the caller handles came), ERR_IO, ERR_PROTOCOL, ERR_NOMEM. */
 int status_client_ask(const char *path, int64_t timeout_us, json_t **ret_status);
 
 #endif

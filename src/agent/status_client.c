@@ -34,6 +34,7 @@ static int err_of(int failure)
 	case ECONNREFUSED: return ERR_NOT_FOUND;
 	case EACCES:
 	case EPERM: return ERR_DENIED;
+	case EINTR: return ERR_CANCELLED;
 	case EAGAIN:
 	case EINPROGRESS: return ERR_TIMEOUT;
 	default: return ERR_IO;
@@ -63,8 +64,6 @@ static int read_all(int fd, struct mono deadline, struct buf *reply)
 			return err;
 		if (count == 0)
 			return 0;
-		if (count < 0 && errno == EINTR)
-			continue;
 		/* The agent ended in the middle. */
 		if (count < 0)
 			return errno == ECONNRESET ? ERR_PROTOCOL : err_of(errno);

@@ -6,7 +6,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include <jansson.h>
 
 #include "lattice-probe/cli_text.h"
 
@@ -28,6 +31,7 @@ int cmd_run(int argc, char **argv);
 int cmd_once(int argc, char **argv);
 int cmd_diagnose(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* Loads the configuration and prints every mistake and warning to stderr. NULL: exit with
@@ -54,5 +58,24 @@ struct cli_terminal cli_terminal_of(FILE *stream);
 /* `bars`: a phase bar below each row, scaled to the slowest run. */
 void once_table_print(FILE *stream, const struct cli_terminal *terminal, const struct result *results,
 	size_t count, bool bars);
+
+/* ---- status_table: what the agent said, for people ---- */
+
+/* How many probes are in each state. */
+struct status_tally {
+	size_t healthy;
+	size_t unhealthy;
+	size_t unknown;
+};
+struct status_tally status_table_tally(const json_t *status);
+
+/* A line for each probe, unhealthy ones first with their diagnosis beneath, and what the agent itself
+ * is like; at most `rows` lines, the last saying what was left out, or all with 0. `now_us` is the wall
+ * clock, for ages. The agent's reply may be anything. */
+void status_table_print(FILE *stream, const struct cli_terminal *terminal, const json_t *status, int64_t now_us,
+	int rows);
+
+/* One line: the time, the tally, the runs, the queue. */
+void status_table_print_line(FILE *stream, const json_t *status, int64_t now_us);
 
 #endif
