@@ -15,6 +15,7 @@
 
 struct conf;
 struct conf_finding;
+struct evidence_daemon;
 struct result;
 struct target;
 
@@ -46,6 +47,11 @@ struct conf *cli_load_conf_for(const char *command, const char *path, int count,
 /* The probe of that name, or a target for that URL; one reference, the caller's. NULL: there is none, and
  * that is said. */
 struct target *cli_find_target(const struct conf *conf, const char *word);
+
+/* What the running agent says of this target: nothing when there is none or it does not answer at once.
+ * True: its last run is in *ret_last, which was initialised for the target. */
+bool diagnose_daemon_ask(const struct conf *conf, const struct target *target, struct evidence_daemon *ret_daemon,
+	struct result *ret_last);
 
 /* One mistake or warning on stderr: "file:line: [section] key: text". */
 void cli_print_finding(const struct conf_finding *finding);

@@ -17,11 +17,13 @@
 #include "lattice-probe/diagnose_table.h"
 #include "lattice-probe/diagnosis.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/evidence.h"
 #include "lattice-probe/http.h"
 #include "lattice-probe/imds.h"
 #include "lattice-probe/log.h"
 #include "lattice-probe/loop.h"
 #include "lattice-probe/resolver.h"
+#include "lattice-probe/result.h"
 #include "lattice-probe/story.h"
 #include "lattice-probe/target.h"
 
@@ -166,11 +168,19 @@ static void tear_down(struct session *session)
 
 static int run(struct session *session)
 {
+	struct evidence_daemon daemon;
 	struct diagnose_options options = { .asks_aws = session->asks_aws,
-		.asks_publishing = session->asks_aws && session->is_file };
+		.asks_publishing = session->asks_aws && session->is_file, .daemon = &daemon };
+	struct result last;
+	bool has_started;
 
-	if (!set_up(session) ||
-	    !diagnose_start(&session->context, session->target, &options, on_finished, session)) {
+	result_init(&last, session->target);
+	if (diagnose_daemon_ask(session->conf, session->target, &daemon, &last))
+		options.last = &last;
+	has_started = set_up(session) &&
+		diagnose_start(&session->context, session->target, &options, on_finished, session);
+	result_done(&last);
+	if (!has_started) {
 		fputs("lattice-probe: cannot start: no memory or no file descriptor left\n", stderr);
 		return CLI_EXIT_UNKNOWN;
 	}

@@ -241,6 +241,35 @@ def test_a_refusal_names_nobody_unless_asked(vpc):
     assert "consumer-role" not in said and "123456789012" not in said
 
 
+# ---- the agent beside
+
+@pytest.fixture
+def agent(vpc):
+    """Starts the daemon as the consumer; its configuration has a status socket."""
+    def start(**settings):
+        conf = vpc.command.conf({"it": {"url": f"http://{NAME}/", "resolver": room.RESOLVER, "interval": "1s",
+                                        "timeout": "500ms", "diagnose": "no", **settings}},
+                                agent={"status_socket": vpc.command.path("status.sock")})
+        daemon = vpc.command.run(conf, "--dry-run", "--verbose", wrap=vpc.room.wrap)
+        daemon.wait_for_line("target=it outcome=")
+        return conf
+    return start
+
+
+def test_the_agents_own_view_stands_beside(vpc, agent):
+    said = vpc.ask("--no-aws", conf=agent())
+    assert said["verdict"] == "healthy" and steps(said, "daemon"), said
+
+
+def test_the_agents_last_run_stands_in_for_an_unsafe_request(vpc, agent):
+    vpc.service.set_script({"routes": {"POST /": {"status": 418}}})
+    conf = agent(method="POST", body="order=1")
+    said = vpc.ask("--no-aws", conf=conf)
+    assert said["verdict"] == "app-status" and "418" in json.dumps(said), said
+    assert "daemon's last run" in json.dumps(steps(said, "http")), said
+    assert {request["method"] for request in vpc.requests() if "method" in request} == {"POST"}
+
+
 # ---- what is sent
 
 def test_an_unsafe_request_is_never_sent(vpc):

@@ -85,9 +85,5 @@ class Room:
         if self.keeper:
             self.keeper.kill()
             self.keeper.wait()
-        # With the consumer's namespace its end of the cable goes, and ours with it.
-        deadline = time.monotonic() + PATIENCE_S
-        while "vpc" in [name for _, name in socket.if_nameindex()]:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the cable is still there")
-            time.sleep(0.002)
+        # The consumer's namespace takes its end of the cable along, but not while a daemon lives there.
+        subprocess.run(["ip", "link", "delete", "vpc"], capture_output=True, check=False)
