@@ -14,10 +14,12 @@ import time
 import pytest
 
 import dns_server
+import gate as gate_server
 import http_origin
 import imds_server
 import probe_command
 import room
+import service
 
 TIME_MAX_US = 15_000_000
 NAME = "checkout.probe.test"
@@ -239,6 +241,50 @@ def test_a_refusal_names_nobody_unless_asked(vpc):
     vpc.route(status=403, body=DENIAL)
     said = json.dumps(vpc.diagnose())
     assert "consumer-role" not in said and "123456789012" not in said
+
+
+# ---- AWS
+
+SILENT = {f"AWS_ENDPOINT_URL_{name}": "https://10.0.0.99" for name in ("CLOUDWATCH", "EC2", "VPC_LATTICE", "STS")}
+
+
+def test_metrics_that_would_not_arrive_are_told_of_a_healthy_service(vpc):
+    said = vpc.ask(conf=vpc.conf(), env=SILENT)
+    assert said["verdict"] == "metrics-unreachable", said
+    assert steps(said, "publish"), said
+
+
+def test_metrics_that_would_arrive(vpc):
+    valid = vpc.certificates["valid"]
+    context = service.server_tls(valid.chain, valid.key)
+    gate = vpc.stack.enter_context(gate_server.Gate(addresses=(f"{room.FOREIGN}:8443",), tls=context))
+    vpc.set("monitoring.probe.test", [room.FOREIGN])
+    conf = vpc.command.conf({"it": {"url": f"http://{NAME}/"}}, agent={"resolver": room.RESOLVER})
+    said = vpc.ask(conf=conf, env=SILENT | {"AWS_ENDPOINT_URL_CLOUDWATCH": "https://monitoring.probe.test:8443",
+                                            "AWS_CA_BUNDLE": vpc.certificates.ca})
+    assert said["verdict"] == "healthy", said
+    assert len(gate.requests()) == 1 and gate.ledger() == []
+
+
+def test_a_metadata_service_that_is_switched_off(vpc):
+    said = vpc.ask(conf=vpc.conf(), env=SILENT | {"AWS_EC2_METADATA_DISABLED": "true"})
+    assert said["verdict"] == "imds-off", said
+
+
+def test_a_silent_control_plane_does_not_hold_up_a_silent_path(vpc):
+    vpc.set(NAME, ["169.254.171.99"])
+    said = vpc.ask(conf=vpc.conf(connect_timeout="1s"), env=SILENT)
+    assert said["verdict"] == "path-silent" and said["confidence"] == "candidates", said
+    assert steps(said, "aws"), said
+
+
+def test_a_signed_request_arrives_signed(vpc):
+    vpc.service.set_script({"routes": {"*": {"status": 200}}})
+    said = vpc.diagnose(url=f"https://{NAME}/", auth="sigv4", sign_host=NAME)
+    assert said["verdict"] == "healthy", said
+    headers = {name.lower(): value for name, value in vpc.requests()[0]["headers"]}
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 "), headers
+    assert "/us-east-1/vpc-lattice-svcs/aws4_request" in headers["authorization"]
 
 
 # ---- the agent beside
