@@ -11,7 +11,7 @@
 #define NAME_COLUMNS 26    /* in 80; a wider terminal gives names the rest */
 #define OTHER_COLUMNS 54
 #define DETAIL_INDENT 4
-#define FOOTER_ROWS 8      /* head, an empty line, the agent's four lines, one of them maybe longer, the prompt */
+#define FOOTER_ROWS 11     /* head, what was left out, an empty line, the agent's five, two of them folded, the cursor's */
 #define WORDS_SIZE 1024
 
 struct table {

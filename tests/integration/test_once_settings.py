@@ -559,6 +559,27 @@ def test_interval_and_rotation(world):
     assert 2.5 < seconds[3] - seconds[0] < 3.5, seconds
 
 
+@shows("unhealthy_after", "healthy_after", "diagnose")
+@pytest.mark.parametrize("unhealthy_after, healthy_after, diagnose", ((2, 1, "no"), (1, 2, "yes")))
+def test_health_and_diagnosis(world, unhealthy_after, healthy_after, diagnose):
+    """The service fails until it is diagnosed, or has failed for long enough that it would have been."""
+    settings = world.scripted("ill", {"status": 500}, interval="1s", timeout="500ms", diagnose=diagnose,
+                              unhealthy_after=unhealthy_after, healthy_after=healthy_after)
+    daemon = world.command.run(world.command.conf({"it": settings}), "--dry-run", "--verbose")
+    try:
+        assert f"after={unhealthy_after} " in daemon.wait_for_line("target=it event=unhealthy")
+        if diagnose == "yes":
+            daemon.wait_for_line("target=it event=diagnosis verdict=")
+        world.origin.script.routes["/ill"] = {}
+        assert daemon.wait_for_line("target=it event=healthy").endswith(f"after={healthy_after}")
+        if diagnose == "no":
+            daemon.wait_until(lambda: sum(daemon.runs().values()) >= 8, "time for a diagnosis")
+        daemon.stop()
+    finally:
+        daemon.kill()
+    assert ("event=diagnosis" in daemon.log) == (diagnose == "yes")
+
+
 @shows("enabled")
 def test_a_disabled_probe_does_not_run(world):
     conf = world.command.conf({"on": world.http("on"), "off": world.http("off", enabled="no")})
