@@ -8,7 +8,7 @@ What needs a kernel's firewall or several hosts is the lab's.
 import contextlib
 import json
 import socket
-import subprocess
+import threading
 import time
 
 import pytest
@@ -314,6 +314,32 @@ def test_the_agents_last_run_stands_in_for_an_unsafe_request(vpc, agent):
     assert said["verdict"] == "app-status" and "418" in json.dumps(said), said
     assert "daemon's last run" in json.dumps(steps(said, "http")), said
     assert {request["method"] for request in vpc.requests() if "method" in request} == {"POST"}
+
+
+@pytest.mark.parametrize("reply", (
+    b"", b"not JSON", b"[]", b'{"probes": 7, "credentials": "none"}', None,
+    b'{"probes": [{"probe": "it", "streak": "x", "start": 1, "last": {"outcome": 3, "status": "200"}}, 5, null]}',
+    b'{"probes": [{"probe": "it", "outcome": "no_such", "start": "yesterday", "streak": 99999999999999, "last": {}}]}',
+))
+def test_whatever_listens_on_the_socket_hurts_nobody(vpc, reply):
+    path = vpc.command.path("status.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        accepted = []
+
+        def answer():
+            accepted.append(listener.accept()[0])
+            if reply is not None:
+                accepted[0].sendall(reply)
+                accepted[0].close()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        conf = vpc.command.conf({"it": {"url": f"http://{NAME}/", "resolver": room.RESOLVER}},
+                                agent={"status_socket": path})
+        assert vpc.ask("--no-aws", conf=conf)["verdict"] == "healthy"
+        thread.join()
+        accepted[0].close()
 
 
 # ---- what is sent
