@@ -41,8 +41,8 @@ static void print_usage(FILE *stream)
 	      "      --watch        again each second until q or Ctrl-C; a line each second\n"
 	      "                     when the output is no terminal\n"
 	      "\n"
-	      "Exit: 0 all probes healthy, 1 some unhealthy, 2 usage or configuration, 3 no agent\n"
-	      "answers, or it does not know of every probe yet.\n",
+	      "Exit: 0 all probes healthy, 1 some unhealthy, 2 usage or configuration,\n"
+	      "3 no agent answers, or it does not know of every probe yet.\n",
 		stream);
 }
 

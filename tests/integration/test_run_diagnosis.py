@@ -55,7 +55,7 @@ def wait_for_runs(daemon, name, count):
 
 
 def start(runner, probes, path=None, env=None, **agent):
-    return runner.start(probes, "--verbose", agent={"status_socket": path or "none", **agent}, env=env)
+    return runner.start(probes, "--verbose", agent={"status_socket": path or "none", "diagnose": None, **agent}, env=env)
 
 
 def test_one_diagnosis_is_logged_and_shown(runner, world, command, gate, path):

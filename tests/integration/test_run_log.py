@@ -39,7 +39,7 @@ def test_a_change_of_outcome_is_said_once(runner, world, origin):
     daemon = runner.start({"web": {"url": f"http://127.0.0.1:{origin.http_port}/"}})
     daemon.wait_until(lambda: len(origin.requests()) >= 6, "six runs")
     daemon.stop()
-    said = [probe_command.pairs(line)["outcome"] for line in daemon.lines if " target=web " in line]
+    said = [probe_command.pairs(line)["outcome"] for line in daemon.lines if " target=web outcome=" in line]
     assert said == ["http_status", "ok"], daemon.log
 
 
