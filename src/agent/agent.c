@@ -290,8 +290,8 @@ static void stop_all(struct agent *agent)
 		loop_timer_stop(agent->loop, &agent->stop_timer);
 		loop_timer_stop(agent->loop, &agent->minute_timer);
 		loop_timer_stop(agent->loop, &agent->identity_retry);
-		loop_timer_stop(agent->loop, &agent->due_timer);
 		agent_diagnosis_stop(agent);
+		loop_timer_stop(agent->loop, &agent->due_timer);
 		if (agent->in_flight > 0)
 			agent_runs_cancel(agent);
 		agent_runs_free(agent);
