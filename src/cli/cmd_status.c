@@ -172,21 +172,22 @@ static bool read_key(void)
 	return read(STDIN_FILENO, &key, 1) == 1 && (key == 'q' || key == 'Q' || key == 3);
 }
 
-/* Waits for the next second. True: the watching is over. */
+/* Waits for the next second. True: the watching is over, also because the terminal or the reader of the
+ * output has gone: while no agent answers, nothing is written that would show it. */
 static bool wait_for_key(struct mono until, bool has_keys)
 {
 	while (!is_interrupted) {
-		struct pollfd keyboard = { .fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN };
+		struct pollfd ends[2] = { { .fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN },
+			{ .fd = STDOUT_FILENO } };
 		int64_t left_us = mono_since(until, mono_now());
 
 		if (left_us <= 0)
 			return false;
-		if (poll(&keyboard, 1, (int)(left_us / US_PER_MS) + 1) > 0) {
-			if (read_key())
-				return true;
-			if (keyboard.revents & (POLLHUP | POLLERR))
-				has_keys = false;
-		}
+		if (poll(ends, 2, (int)(left_us / US_PER_MS) + 1) <= 0)
+			continue;
+		if ((ends[0].revents | ends[1].revents) & (POLLHUP | POLLERR | POLLNVAL) ||
+		    read_key())
+			return true;
 	}
 	return true;
 }
