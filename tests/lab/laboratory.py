@@ -4,12 +4,14 @@
     NAME-consumer  eth0 10.0.1.10 fd00:10:0:1::10, MTU 9001; the agent runs here
     NAME-router    forwards between the three others; what it does not know it drops, as a VPC does
     NAME-lattice   the data plane: 169.254.171.0/24, 129.224.0.0/17 and fd00:ec2:80::/64 are all local,
-                   nginx on ports 80 and 443
-    NAME-svc       resolver 10.0.0.2, 169.254.169.253, fd00:ec2::253; IMDS 169.254.169.254, fd00:ec2::254;
+                   10.0.2.50 is a service-network endpoint; nginx on ports 80 and 443, and, where a fault
+                   puts it in the way, a scripted server
+    NAME-svc       resolvers (resolvers.py): the VPC's 10.0.0.2, 169.254.169.253, fd00:ec2::253; 10.0.0.53,
+                   10.0.0.54, 203.0.113.53; a scripted one 10.0.0.55; IMDS 169.254.169.254, fd00:ec2::254;
                    container credentials 169.254.170.2 and 169.254.170.23; the gate 10.0.0.10, fd00:10::10
                    (monitoring, ec2, vpc-lattice, by moto behind it); STS 10.0.0.11
 
-Everything a lab leaves behind carries its name: the namespaces, /etc/netns/NAME-consumer, and a
+What a fault may change stands in bending.py, and clear() puts it back. Everything a lab leaves behind carries its name: the namespaces, /etc/netns/NAME-consumer, and a
 state folder with certificates, control sockets, logs and the ids of the processes. So down() can
 clear a lab that was killed half-way, without any word from whoever started it.
 """
@@ -28,109 +30,43 @@ import sys
 import tempfile
 import time
 
+import bending
+import network
+import resolvers
+from network import ROOMS, run
+
 HERE = pathlib.Path(__file__).resolve().parent
 SUPPORT = HERE.parent / "support"
-ROOMS = ("consumer", "router", "lattice", "svc")
+sys.path.append(str(SUPPORT))
+
+import imds_server  # noqa: E402
+
 REGION = "us-east-1"
 SUFFIX = f"7d67968.vpc-lattice-svcs.{REGION}.on.aws"
 SERVICES = {f"checkout-0a1b2c3d4e5f67890.{SUFFIX}": ["169.254.171.33", "fd00:ec2:80::a9fe:ab21"],
             f"payments-0f1e2d3c4b5a69788.{SUFFIX}": ["169.254.171.34", "fd00:ec2:80::a9fe:ab22"],
             f"catalog-01234567890abcdef.{SUFFIX}": ["169.254.171.35"]}
+CUSTOM_DOMAIN = "shop.example.com"  # of checkout, in a private zone, with its certificate
+BARE_DOMAIN = "till.example.com"    # an alias that may be added; the listener has no certificate for it
+ENDPOINT = f"vpce-0a1b2c3d4e5f60718-snsa-0a1b2c3d4e5f60718.{SUFFIX}"
+ENDPOINT_ADDRESS = "10.0.2.50"
 GATE_ADDRESSES = ["10.0.0.10", "fd00:10::10"]
 AWS_NAMES = {f"monitoring.{REGION}.amazonaws.com": ["10.0.0.10"],
              f"monitoring.{REGION}.api.aws": GATE_ADDRESSES,
              f"ec2.{REGION}.amazonaws.com": ["10.0.0.10"],
              f"vpc-lattice.{REGION}.amazonaws.com": ["10.0.0.10"],
              f"sts.{REGION}.amazonaws.com": ["10.0.0.11"]}
-CERTIFICATE_NAMES = (f"*.{SUFFIX}", *AWS_NAMES, "localhost", "127.0.0.1", "probe.test", "*.probe.test")
+CHECKOUT, PAYMENTS, CATALOG = SERVICES
+PUBLIC_NAMES = {**SERVICES, ENDPOINT: [ENDPOINT_ADDRESS], **AWS_NAMES}
+ZONES = {"vpc": {**PUBLIC_NAMES, CUSTOM_DOMAIN: CHECKOUT}, "outside": PUBLIC_NAMES, "custom": AWS_NAMES}
+SERVED_NAMES = (f"*.{SUFFIX}", CUSTOM_DOMAIN)
+CERTIFICATE_NAMES = (*SERVED_NAMES, *AWS_NAMES, "localhost", "127.0.0.1", "probe.test", "*.probe.test")
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
+READY_WORDS = {"moto": "Running on", "dnsdist": "Accepting control connections"}
 
-# Settings of each room, for every interface it has. Without accept_dad = 0, before the links go up, an
-# IPv6 address is under detection for a second, and a SYN meanwhile leaves from ::1 and is never answered.
-SETTINGS = """
-for each in /proc/sys/net/ipv6/conf/*; do
-  echo 0 > $each/accept_dad
-  echo {forward} > $each/forwarding
-done
-for each in /proc/sys/net/ipv4/conf/*; do
-  echo 0 > $each/rp_filter
-done
-echo {forward} > /proc/sys/net/ipv4/ip_forward
-echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind
-"""
-
-LINKS = {
-    "consumer": """
-link set lo up
-link set eth0 mtu 9001 up
-addr add 10.0.1.10/24 dev eth0
-addr add fd00:10:0:1::10/64 dev eth0
-route add default via 10.0.1.1
-route add default via fd00:10:0:1::1
-""",
-    "router": """
-link set lo up
-link set consumer mtu 9001 up
-link set lattice mtu 8500 up
-link set svc mtu 9001 up
-addr add 10.0.1.1/24 dev consumer
-addr add 10.0.3.1/24 dev lattice
-addr add 10.0.0.1/24 dev svc
-addr add fd00:10:0:1::1/64 dev consumer
-addr add fd00:10:0:3::1/64 dev lattice
-addr add fd00:10::1/64 dev svc
-route add 169.254.171.0/24 via 10.0.3.2
-route add 129.224.0.0/17 via 10.0.3.2
-route add 169.254.169.253/32 via 10.0.0.2
-route add 169.254.169.254/32 via 10.0.0.2
-route add 169.254.170.2/32 via 10.0.0.2
-route add 169.254.170.23/32 via 10.0.0.2
-route add blackhole default
-route add fd00:ec2:80::/64 via fd00:10:0:3::2
-route add fd00:ec2::253/128 via fd00:10::2
-route add fd00:ec2::254/128 via fd00:10::2
-route add fd00:ec2::23/128 via fd00:10::2
-route add blackhole ::/0
-""",
-    "lattice": """
-link set lo up
-link set eth0 mtu 8500 up
-addr add 10.0.3.2/24 dev eth0
-addr add fd00:10:0:3::2/64 dev eth0
-route add default via 10.0.3.1
-route add default via fd00:10:0:3::1
-route add local 169.254.171.0/24 dev lo
-route add local 129.224.0.0/17 dev lo
-route add local fd00:ec2:80::/64 dev lo
-""",
-    "svc": """
-link set lo up
-link set eth0 mtu 9001 up
-addr add 10.0.0.2/24 dev eth0
-addr add 10.0.0.10/24 dev eth0
-addr add 10.0.0.11/24 dev eth0
-addr add fd00:10::2/64 dev eth0
-addr add fd00:10::10/64 dev eth0
-addr add 169.254.169.253/32 dev lo
-addr add 169.254.169.254/32 dev lo
-addr add 169.254.170.2/32 dev lo
-addr add 169.254.170.23/32 dev lo
-addr add fd00:ec2::253/128 dev lo
-addr add fd00:ec2::254/128 dev lo
-addr add fd00:ec2::23/128 dev lo
-route add default via 10.0.0.1
-route add default via fd00:10::1
-""",
-}
-
-
-def run(*command, text_in=None, check=True):
-    done = subprocess.run(list(map(str, command)), input=text_in, text=True, capture_output=True, check=False)
-    if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
-    return done
-
+# Where commands of the consumer's room run, /sys is theirs alone: the firmware's strings come from a folder.
+SHOW_IDENTITY = 'mount -t overlay -o "lowerdir=$1:/sys/class" overlay /sys/class; shift; exec "$@"'
 
 def start_time(pid):
     """When a process began, in clock ticks: with the id it names a process for good. None: it is gone."""
@@ -158,7 +94,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-class Lab:
+class Lab(bending.Bending):
     def __init__(self, name="demo"):
         if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", name):
             raise ValueError(f"{name}: a lab's name is a letter and up to nine letters or digits")
@@ -187,7 +123,8 @@ class Lab:
 
     def environment(self):
         """What a command in the consumer's room is told."""
-        return {"LAB_NAME": self.name, "LAB_FOLDER": str(self.folder), "AWS_CA_BUNDLE": str(self.ca)}
+        return {"LAB_NAME": self.name, "LAB_FOLDER": str(self.folder), "AWS_CA_BUNDLE": str(self.ca),
+                "SSL_CERT_FILE": str(self.ca), "CURL_CA_BUNDLE": str(self.ca)}
 
     # -- up
 
@@ -197,9 +134,11 @@ class Lab:
         tempfile.mkdtemp(prefix=f"lattice-probe-lab.{self.name}.")
         try:
             self._build_network()
-            self.start("moto", "svc", [moto_python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5000"])
+            self._start_moto(moto_python)
+            self._start_resolvers()
             run(sys.executable, SUPPORT / "certs.py", self.folder / "certs", *CERTIFICATE_NAMES)
             self._start_services()
+            self.take_pictures()
             for server in self.processes():
                 self._wait_ready(server)
         except BaseException:
@@ -207,33 +146,36 @@ class Lab:
             raise
 
     def _build_network(self):
-        plan = [f"netns add {self.room(room)}" for room in ROOMS]
-        for room in ("consumer", "lattice", "svc"):
-            plan.append(f"link add eth0 netns {self.room(room)} type veth "
-                        f"peer name {room} netns {self.room('router')}")
-        run("ip", "-batch", "-", text_in="\n".join(plan))
-        for room in ROOMS:
-            settings = SETTINGS.format(forward=1 if room == "router" else 0)
-            run("ip", "netns", "exec", self.room(room), "sh", "-ec", settings)
-            run("ip", "-n", self.room(room), "-batch", "-", text_in=LINKS[room])
+        network.build(self.room)
         self.resolv.mkdir(parents=True)
-        (self.resolv / "resolv.conf").write_text("nameserver 10.0.0.2\n", encoding="utf-8")
+        self.resolv_conf(*bending.NAMESERVERS)
+        (self.folder / "class" / "dmi" / "id").mkdir(parents=True)
+        self.identity()
+
+    def _start_moto(self, moto_python):
+        self.start("moto", "svc", [moto_python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5000"])
+
+    def _start_resolvers(self):
+        resolvers.write_configuration(self.folder / "dns", ZONES)
+        for server, command in resolvers.commands(self.folder / "dns").items():
+            self.start(server, "svc", command)
+        self.serve("dns", "dns_server.py", *listen("10.0.0.55:53"))
 
     def _start_services(self):
         certs = self.folder / "certs"
         tls = ["--tls-cert", certs / "valid.pem", "--tls-key", certs / "valid.key"]
-        names = self.folder / "names.json"
-        names.write_text(json.dumps({"names": {**SERVICES, **AWS_NAMES}}), encoding="utf-8")
-        self.serve("dns", "dns_server.py", "--script", names,
-                   *listen("10.0.0.2:53", "169.254.169.253:53", "[fd00:ec2::253]:53"))
         self.serve("imds", "imds_server.py", *listen("169.254.169.254:80", "[fd00:ec2::254]:80"))
         self.serve("container", "credential_servers.py", "--kind", "container",
                    *listen("169.254.170.2:80", "169.254.170.23:80", "[fd00:ec2::23]:80"))
         self.serve("sts", "credential_servers.py", "--kind", "sts", *listen("10.0.0.11:443"), *tls)
         self.serve("gate", "gate.py", "--moto", "http://127.0.0.1:5000", "--ledger", self.folder / "ledger",
                    "--service", "ec2", "--service", "vpc-lattice", *listen("10.0.0.10:443", "[fd00:10::10]:443"), *tls)
+        served = [word for name in SERVED_NAMES for word in ("--serve", name)]
         self.serve("nginx", "nginx.py", "--certs", certs, "--http", "0.0.0.0:80", "--http", "[::]:80",
-                   "--h2", "0.0.0.0:443", "--h2", "[::]:443", room="lattice")
+                   "--h2", "0.0.0.0:443", "--h2", "[::]:443", *served, room="lattice")
+        plain, secure = bending.ORIGIN_HTTP, bending.ORIGIN_HTTPS
+        self.serve("origin", "http_origin.py", "--certs", certs, *listen(f"0.0.0.0:{plain}", f"[::]:{plain}"),
+                   "--listen-tls", f"0.0.0.0:{secure}", "--listen-tls", f"[::]:{secure}", room="lattice")
 
     def serve(self, server, program, *arguments, room="svc"):
         """Starts one of the test servers, its control port at a socket in the state folder."""
@@ -250,8 +192,8 @@ class Lab:
         (self.folder / f"{server}.pid").write_text(f"{process.pid} {start_time(process.pid)}", encoding="utf-8")
 
     def _wait_ready(self, server):
-        """Ready is when a server says so: "control" comes last; werkzeug logs once it listens."""
-        word = "Running on" if server == "moto" else "control"
+        """Ready is when a server says so; "control" comes last of what ours print."""
+        word = "start of service" if server.startswith("unbound") else READY_WORDS.get(server, "control")
         log = self.folder / f"{server}.log"
         deadline = time.monotonic() + START_TIMEOUT_S
         while word not in log.read_text(encoding="utf-8"):
@@ -298,7 +240,10 @@ class Lab:
     # -- for tests
 
     def command(self, command, room="consumer"):
-        return ["ip", "netns", "exec", self.room(room), *map(str, command)]
+        enter = ["ip", "netns", "exec", self.room(room)]
+        if room == "consumer":
+            enter += ["sh", "-c", SHOW_IDENTITY, "sh", str(self.folder / "class")]
+        return [*enter, *map(str, command)]
 
     def run(self, *command, room="consumer", check=True):
         """Runs a command in a room to its end, with the lab's environment; returns CompletedProcess."""
@@ -324,15 +269,18 @@ class Lab:
             raise ValueError(f"{server} {path}: {answer}")
         return answer
 
-    def nft(self, room, hook, *rules):
-        """Lays rules at a hook (input, output, forward, prerouting) of a room, in place of earlier ones."""
-        lines = "\n".join(rules)
-        text = (f"table inet fault\ndelete table inet fault\n"
-                f"table inet fault {{\nchain {hook} {{\ntype filter hook {hook} priority 0\n{lines}\n}}\n}}\n")
-        run(*self.command(["nft", "-f", "-"], room), text_in=text)
+    # -- for bending
 
-    def clear_nft(self, room):
-        run(*self.command(["nft", "-f", "-"], room), text_in="table inet fault\ndelete table inet fault\n")
+    @staticmethod
+    def zones():
+        return ZONES
+
+    @staticmethod
+    def metadata():
+        return imds_server.METADATA
+
+    def is_running_world(self):
+        return (self.folder / "world.sock").exists()
 
 
 def listen(*addresses):

@@ -15,6 +15,7 @@ CONNECTION, before any request is read (sni: for that name only; TLS alone knows
 ROUTE, all keys optional:
   status N, reason TEXT, headers {..} or [[name, value], ..], body TEXT, json VALUE, body_base64 TEXT,
   body_bytes N       a generated body of N bytes
+  echo_headers [NAME, ..]   headers of the request that come back as headers of the answer
   echo true          answers the request as JSON: method, path, query, headers, body, sni
   redirect URL       302 with Location ("{port}" and "{host}" are filled in); status may say which 3xx
   first_byte_delay_ms N, body_delay_ms N (between header and body)
@@ -63,7 +64,7 @@ HELLO_ANSWERS = {
 CONNECTION_KEYS = frozenset(("tls_delay_ms", "tls", "certificate", "request_delay_ms", "fault"))
 CONNECTION_TLS = (None, "silent", "close", "reset", "garbage", "alert", "plain")
 ROUTE_KEYS = frozenset((
-    "status", "reason", "headers", "body", "json", "body_base64", "body_bytes", "echo", "redirect",
+    "status", "reason", "headers", "body", "json", "body_base64", "body_bytes", "echo", "echo_headers", "redirect",
     "first_byte_delay_ms", "body_delay_ms", "drip", "chunked", "content_length", "close", "raw", "fault",
     "header_bytes", "bomb_mib", "close_after", "reset_after", "stall_after", "sequence"))
 ROUTE_FAULTS = (None, "empty", "reset", "garbage_status", "endless_headers", "endless_body", "huge_header",
@@ -474,6 +475,8 @@ class Answer:
         self.request["status"] = self.status()
         headers = route.get("headers", [])
         headers = list(headers.items()) if isinstance(headers, dict) else list(headers)
+        wanted = [name.lower() for name in route.get("echo_headers", ())]
+        headers += [(name, value) for name, value in self.request["headers"] if name.lower() in wanted]
         if "redirect" in route:
             host, port = self.connection.sock.getsockname()[:2]
             headers.append(("Location", route["redirect"].replace("{port}", str(port)).replace("{host}", host)))

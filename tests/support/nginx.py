@@ -5,7 +5,8 @@
 Ports: http (HTTP/1.1), https (HTTP/1.1 only), h2 (TLS, ALPN h2 and http/1.1).
 Virtual hosts on https and h2, by SNI: expired.probe.test, not-yet.probe.test, ten-days.probe.test,
 wrong-name.probe.test, self-signed.probe.test, untrusted.probe.test, refused.probe.test (rejects the
-handshake); every other name gets the valid certificate.
+handshake); every other name gets the valid certificate, or, when the names to serve are said, only those
+do and the handshake of any other is rejected, as VPC Lattice does.
 Paths: /  /healthz  /status/CODE  /large (1 MiB)  /slow (20 kB/s)  /close (empty reply)  /reset (RST)
 /redirect (302 to /healthz)  /redirect-loop  /redirect-imds  /headers  /auth-denied (Lattice's 403)
 /no-route (a 404 without a marker of the application).
@@ -110,11 +111,12 @@ class Nginx(service.Server):
     """http, https and h2 are lists of "ADDR:PORT"; port 0 picks a free one."""
 
     def __init__(self, http=("127.0.0.1:0",), https=("127.0.0.1:0",), h2=("127.0.0.1:0",), certificates=None,
-                 locations="", directory=None):
+                 locations="", directory=None, names=()):
         self.wanted = {"http": http, "https": https, "h2": h2}
         self.certs = certificates or certs.cached()
         self.locations = locations
         self.parent_directory = directory
+        self.names = names
         self.addresses = {}
         self.process = None
 
@@ -196,7 +198,10 @@ class Nginx(service.Server):
     def _config(self):
         servers = [self._server("http", "_", "", " default_server")]
         for kind, options in (("https", " ssl"), ("h2", " ssl http2")):
-            servers.append(self._server(kind, "_", self._tls("valid"), options + " default_server"))
+            others = "ssl_reject_handshake on;" if self.names else self._tls("valid")
+            servers.append(self._server(kind, "_", others, options + " default_server"))
+            if self.names:
+                servers.append(self._server(kind, " ".join(self.names), self._tls("valid"), options))
             for name, which in VHOSTS.items():
                 servers.append(self._server(kind, name, self._tls(which), options))
             servers.append(self._server(kind, "refused.probe.test", "ssl_reject_handshake on;", options))
@@ -220,10 +225,11 @@ def main():
     for kind in ("http", "https", "h2"):
         parser.add_argument(f"--{kind}", action="append", default=[], metavar="ADDR:PORT")
     parser.add_argument("--certs", metavar="DIR", help="where certs.py has put its certificates")
+    parser.add_argument("--serve", action="append", default=[], metavar="NAME", help="by TLS, and no other name")
     parser.add_argument("--control", metavar="ADDR:PORT")
     options = parser.parse_args()
     made = certs.existing(options.certs) if options.certs else None
-    server = Nginx(options.http, options.https, options.h2, certificates=made)
+    server = Nginx(options.http, options.https, options.h2, certificates=made, names=options.serve)
     service.run_until_signal(server, options.control)
 
 

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service answers, but this host's clock is off: AWS refuses the signatures.
+The instance does not reach a time server. Here AWS's clock runs ahead, which looks the same.
+"""
+
+from laboratory import CHECKOUT
+
+VERDICT = "clock-skew"
+CONFIDENCE = "certain"
+BASIS = "documented"
+ARGUMENTS = ["-c", "{configuration}", "checkout"]
+CONFIGURATION = f"""
+[probe checkout]
+url = https://{CHECKOUT}/healthz
+tls_ca = {{ca}}
+"""
+
+
+def apply(lab):
+    lab.gate(shift_s=1200)
