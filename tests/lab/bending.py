@@ -39,7 +39,8 @@ class Bending:
 
     def ip(self, room, *lines):
         """Runs lines of ip(8) in a room: "route del default"."""
-        network.run("ip", "-n", self.room(room), "-batch", "-", text_in="\n".join(lines))
+        for line in lines:
+            network.run("ip", "-n", self.room(room), *line.split())
 
     def resolv_conf(self, *addresses):
         """The consumer's name servers. Written in place: the file is mounted where commands run."""
