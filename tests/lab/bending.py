@@ -20,10 +20,11 @@ class Bending:
     # -- rooms
 
     def nft(self, room, hook, *rules):
-        """Adds filter rules at a hook (input, output, forward, prerouting) of a room."""
+        """Adds filter rules at a hook (input, output, forward, prerouting) of a room; prerouting sees packets
+        before redirect() does."""
         lines = "\n".join(f"add rule inet fault {hook} {rule}" for rule in rules)
         self._nft(room, f"add table inet fault\nadd chain inet fault {hook} "
-                        f"{{ type filter hook {hook} priority 0; }}\n{lines}\n")
+                        f"{{ type filter hook {hook} priority {-200 if hook == 'prerouting' else 0}; }}\n{lines}\n")
 
     def redirect(self, room, *rules):
         """Adds rules that change where incoming packets go: "tcp dport 443 redirect to :8443"."""
@@ -82,8 +83,11 @@ class Bending:
 
     def http(self, routes=None, connection=None, sni=None):
         """Another listener stands in for nginx on ports 80 and 443: the script of
-        tests/support/http_origin.py."""
-        script = {"routes": routes or {"*": {"json": {"status": "ok"}}}, "connection": connection or {}, "sni": sni or {}}
+        tests/support/http_origin.py. Faults add up: what is not said here stays as it was."""
+        said = {"routes": routes, "connection": connection, "sni": sni}
+        script = {"routes": {"*": {"json": {"status": "ok"}}}, **self._changes().get("http", {}),
+                  **{key: value for key, value in said.items() if value is not None}}
+        self._change({"http": script})
         self.control("origin", "/script", script)
         self.redirect("lattice", f"tcp dport 80 redirect to :{ORIGIN_HTTP}", f"tcp dport 443 redirect to :{ORIGIN_HTTPS}")
 

@@ -61,7 +61,7 @@ route add blackhole ::/0
 """,
     "lattice": """
 link set lo up
-link set eth0 mtu 8500 up
+link set eth0 mtu 8500 gso_max_segs 1 up
 addr add 10.0.3.2/24 dev eth0
 addr add fd00:10:0:3::2/64 dev eth0
 route add default via 10.0.3.1

@@ -7,7 +7,7 @@ Virtual hosts on https and h2, by SNI: expired.probe.test, not-yet.probe.test, t
 wrong-name.probe.test, self-signed.probe.test, untrusted.probe.test, refused.probe.test (rejects the
 handshake); every other name gets the valid certificate, or, when the names to serve are said, only those
 do and the handshake of any other is rejected, as VPC Lattice does.
-Paths: /  /healthz  /status/CODE  /large (1 MiB)  /slow (20 kB/s)  /close (empty reply)  /reset (RST)
+Paths: /  /healthz  /status/CODE  /large (1 MiB)  /page (16 KiB)  /slow (20 kB/s)  /close (empty reply)  /reset (RST)
 /redirect (302 to /healthz)  /redirect-loop  /redirect-imds  /headers  /auth-denied (Lattice's 403)
 /no-route (a 404 without a marker of the application).
 As a program: runs in the foreground until SIGTERM, prints the usual `listening` lines.
@@ -79,6 +79,7 @@ SERVER = """
     location = /close {{ return 444; }}
     location = /reset {{ reset_timedout_connection on; return 444; }}
     location = /large {{ alias {directory}/large; }}
+    location = /page {{ alias {directory}/page; }}
     location = /slow {{ limit_rate 20000; alias {directory}/large; }}
     location = /redirect {{ return 302 /healthz; }}
     location = /redirect-loop {{ return 302 /redirect-loop; }}
@@ -123,6 +124,7 @@ class Nginx(service.Server):
     def start(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="lattice-probe-nginx-", dir=self.parent_directory))
         (self.directory / "large").write_bytes(b"0123456789abcdef" * (LARGE_BYTES // 16))
+        (self.directory / "page").write_bytes(b"0123456789abcdef" * 1024)
         for _ in range(5):
             self._choose_addresses()
             if self._launch():

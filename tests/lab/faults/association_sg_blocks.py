@@ -13,6 +13,6 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 
 def apply(lab):
-    lab.nft("lattice", "input", "tcp dport { 80, 443 } drop")
+    lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
     lab.world(association_ingress=[{"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080,
                                     "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}])

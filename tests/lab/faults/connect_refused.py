@@ -9,4 +9,4 @@ BASIS = "documented"
 
 
 def apply(lab):
-    lab.nft("lattice", "input", "tcp dport 443 reject with tcp reset")
+    lab.nft("lattice", "prerouting", "tcp dport 443 reject with tcp reset")

@@ -12,6 +12,6 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 
 def apply(lab):
-    lab.nft("lattice", "input", "tcp dport { 80, 443 } drop")
+    lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
     lab.world(instance_egress=[{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432,
                                 "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}])

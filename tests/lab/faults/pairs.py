@@ -7,7 +7,7 @@ PAIRS = [
     ("dns-wrong-resolver", "path-silent", "dns-wrong-resolver"),
     ("dns-wrong-resolver", "tls-expired", "dns-wrong-resolver"),
     ("dns-rebind-filtered", "route-missing", "dns-rebind-filtered"),
-    ("dns-servfail", "outside-vpc", "dns-servfail"),
+    ("dns-servfail", "tls-silent", "dns-servfail"),
     ("dns-unexpected-address", "app-status", "dns-unexpected-address"),
     ("route-missing", "path-silent", "route-missing"),
     ("route-zeroconf", "path-silent", "route-zeroconf"),

@@ -10,4 +10,4 @@ BASIS = "inferred"
 
 
 def apply(lab):
-    lab.nft("lattice", "input", "tcp dport { 80, 443 } drop")
+    lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")

@@ -9,7 +9,7 @@ from laboratory import CHECKOUT
 VERDICT = "pmtu-blackhole"
 CONFIDENCE = "certain"
 BASIS = "observed"
-ARGUMENTS = ["--no-aws", f"https://{CHECKOUT}/large"]
+ARGUMENTS = ["--no-aws", f"https://{CHECKOUT}/page"]
 
 
 def apply(lab):

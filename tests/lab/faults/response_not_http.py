@@ -4,7 +4,7 @@ The target group's protocol is HTTP and something else listens on the target's p
 """
 
 VERDICT = "response-not-http"
-CONFIDENCE = "likely"
+CONFIDENCE = "certain"
 BASIS = "observed"
 
 

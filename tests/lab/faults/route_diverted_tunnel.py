@@ -10,5 +10,5 @@ BASIS = "observed"
 
 def apply(lab):
     lab.ip("consumer", "link add tunnel0 type veth peer name tunnel1", "link set tunnel0 up", "link set tunnel1 up",
-           "addr add 192.0.2.1/24 dev tunnel0", "neigh add 192.0.2.2 lladdr 02:00:00:00:00:02 dev tunnel0",
-           "route add 169.254.171.0/24 via 192.0.2.2", "-6 route del default")
+           "addr add 172.20.0.1/24 dev tunnel0", "neigh add 172.20.0.2 lladdr 02:00:00:00:00:02 dev tunnel0",
+           "route add 169.254.171.0/24 via 172.20.0.2", "-6 route del default")

@@ -12,5 +12,5 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 
 def apply(lab):
-    lab.nft("lattice", "input", "tcp dport { 80, 443 } drop")
+    lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
     lab.world(association={"status": "CREATE_FAILED"})
