@@ -89,7 +89,8 @@ class Bending:
                   **{key: value for key, value in said.items() if value is not None}}
         self._change({"http": script})
         self.control("origin", "/script", script)
-        self.redirect("lattice", f"tcp dport 80 redirect to :{ORIGIN_HTTP}", f"tcp dport 443 redirect to :{ORIGIN_HTTPS}")
+        self.redirect("lattice", f"tcp dport 80 redirect to :{ORIGIN_HTTP}",
+                      f"tcp dport 443 redirect to :{ORIGIN_HTTPS}")
 
     # -- AWS
 

@@ -50,6 +50,7 @@ CUSTOM_DOMAIN = "shop.example.com"  # of checkout, in a private zone, with its c
 BARE_DOMAIN = "till.example.com"    # an alias that may be added; the listener has no certificate for it
 ENDPOINT = f"vpce-0a1b2c3d4e5f60718-snsa-0a1b2c3d4e5f60718.{SUFFIX}"
 ENDPOINT_ADDRESS = "10.0.2.50"
+RESOURCE = f"snra-0a1b2c3d4e5f60718.rcfg-0a1b2c3d4e5f60718.4232ccc.vpc-lattice-rsc.{REGION}.on.aws"
 GATE_ADDRESSES = ["10.0.0.10", "fd00:10::10"]
 AWS_NAMES = {f"monitoring.{REGION}.amazonaws.com": ["10.0.0.10"],
              f"monitoring.{REGION}.api.aws": GATE_ADDRESSES,

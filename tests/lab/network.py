@@ -7,8 +7,10 @@ out again from nothing, and must then look as it did.
 """
 
 import subprocess
+import time
 
 ROOMS = ("consumer", "router", "lattice", "svc")
+SETTLE_S = 2
 
 # Settings of each room, for every interface it has. Without accept_dad = 0, before the links go up, an
 # IPv6 address is under detection for a second, and a SYN meanwhile leaves from ::1 and is never answered.
@@ -165,7 +167,8 @@ def restore(room, space, before):
     run("ip", "netns", "exec", space, "sh", "-c", FORGET)
     if picture(space) == before:
         return
-    devices = [line.split(":")[1].split("@")[0].strip() for line in run("ip", "-n", space, "-o", "link").stdout.splitlines()]
+    lines = run("ip", "-n", space, "-o", "link").stdout.splitlines()
+    devices = [line.split(":")[1].split("@")[0].strip() for line in lines]
     steps = [f"link del {name}" for name in devices if f": {name}@" not in before and f": {name}:" not in before]
     for name in devices:
         if f"link del {name}" not in steps:
@@ -174,7 +177,13 @@ def restore(room, space, before):
     for line in EMPTY.strip().splitlines():
         run("ip", "-n", space, *line.split(), check=False)
     lay_out(room, space)
-    after = picture(space)
-    if after != before:
-        changed = sorted(set(after.splitlines()) ^ set(before.splitlines()))
-        raise RuntimeError(f"{space} is not as it was: " + "; ".join(changed))
+    _wait_for(space, before)
+
+
+def _wait_for(space, before):
+    """A link's addresses are tentative for a moment after it came up."""
+    deadline = time.monotonic() + SETTLE_S
+    while (after := picture(space)) != before:
+        if time.monotonic() > deadline:
+            changed = sorted(set(after.splitlines()) ^ set(before.splitlines()))
+            raise RuntimeError(f"{space} is not as it was: " + "; ".join(changed))

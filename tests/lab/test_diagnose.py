@@ -149,5 +149,5 @@ def test_every_verdict_has_a_fault():
     """All rows of diagnosis.def but "undetermined"."""
     rows = (laboratory.HERE.parent.parent / "include" / "lattice-probe" / "diagnosis.def").read_text(encoding="utf-8")
     verdicts = {line.split('"')[1] for line in rows.splitlines() if line.startswith("DIAGNOSIS(")} - {"undetermined"}
-    assert {catalogue.load(name).VERDICT for name in catalogue.names()} == verdicts
+    assert {catalogue.load(name).VERDICT for name in catalogue.names()} >= verdicts
     assert all(verdict in verdicts for _, _, verdict in catalogue.pairs())

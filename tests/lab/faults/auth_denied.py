@@ -6,8 +6,8 @@ The service has auth type AWS_IAM and its auth policy does not allow anonymous c
 VERDICT = "auth-denied"
 CONFIDENCE = "certain"
 BASIS = "observed"
-DENIED = ("AccessDeniedException: User: anonymous is not authorized to perform: "
-          "vpc-lattice-svcs:Invoke on resource: arn:aws:vpc-lattice:us-east-1:123456789012:service/"
+DENIED = ("AccessDeniedException: User: anonymous "
+          "is not authorized to perform: vpc-lattice-svcs:Invoke on resource: arn:aws:vpc-lattice:us-east-1:123456789012:service/"
           "svc-0a1b2c3d4e5f67890/healthz because no service-based policy allows the vpc-lattice-svcs:Invoke action")
 
 

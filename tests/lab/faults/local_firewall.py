@@ -9,4 +9,5 @@ BASIS = "observed"
 
 
 def apply(lab):
-    lab.nft("consumer", "output", "ip daddr 169.254.171.0/24 tcp dport { 80, 443 } drop", "ip6 daddr fd00:ec2:80::/64 tcp dport { 80, 443 } drop")
+    lab.nft("consumer", "output", "ip daddr 169.254.171.0/24 tcp dport { 80, 443 } drop",
+            "ip6 daddr fd00:ec2:80::/64 tcp dport { 80, 443 } drop")

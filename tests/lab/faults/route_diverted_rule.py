@@ -9,4 +9,5 @@ BASIS = "observed"
 
 
 def apply(lab):
-    lab.ip("consumer", "rule add to 169.254.171.0/24 prohibit pref 100", "-6 rule add to fd00:ec2:80::/64 prohibit pref 100")
+    lab.ip("consumer", "rule add to 169.254.171.0/24 prohibit pref 100",
+           "-6 rule add to fd00:ec2:80::/64 prohibit pref 100")
