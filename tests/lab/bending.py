@@ -164,5 +164,4 @@ class Bending:
                                          "lifetime_s": 6 * 3600, "metadata": metadata, "faults": []})
         self.gate()
         self.control("gate", "/rules", {"require_token": False})
-        if self.is_running_world():
-            self.control("world", "/reset", {})
+        self.control("world", "/reset", {})

@@ -9,7 +9,7 @@
     NAME-svc       resolvers (resolvers.py): the VPC's 10.0.0.2, 169.254.169.253, fd00:ec2::253; 10.0.0.53,
                    10.0.0.54, 203.0.113.53; a scripted one 10.0.0.55; IMDS 169.254.169.254, fd00:ec2::254;
                    container credentials 169.254.170.2 and 169.254.170.23; the gate 10.0.0.10, fd00:10::10
-                   (monitoring, ec2, vpc-lattice, by moto behind it); STS 10.0.0.11
+                   (monitoring, ec2, vpc-lattice; aws_world.py behind it); STS 10.0.0.11
 
 What a fault may change stands in bending.py, and clear() puts it back. Everything a lab leaves behind carries its name: the namespaces, /etc/netns/NAME-consumer, and a
 state folder with certificates, control sockets, logs and the ids of the processes. So down() can
@@ -64,7 +64,6 @@ SERVED_NAMES = (f"*.{SUFFIX}", CUSTOM_DOMAIN)
 CERTIFICATE_NAMES = (*SERVED_NAMES, *AWS_NAMES, "localhost", "127.0.0.1", "probe.test", "*.probe.test")
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
-READY_WORDS = {"moto": "Running on", "dnsdist": "Accepting control connections"}
 
 # Where commands of the consumer's room run, /sys is theirs alone: the firmware's strings come from a folder.
 SHOW_IDENTITY = 'mount -t overlay -o "lowerdir=$1:/sys/class" overlay /sys/class; shift; exec "$@"'
@@ -135,7 +134,7 @@ class Lab(bending.Bending):
         tempfile.mkdtemp(prefix=f"lattice-probe-lab.{self.name}.")
         try:
             self._build_network()
-            self._start_moto(moto_python)
+            self._start_world(moto_python)
             self._start_resolvers()
             run(sys.executable, SUPPORT / "certs.py", self.folder / "certs", *CERTIFICATE_NAMES)
             self._start_services()
@@ -153,8 +152,9 @@ class Lab(bending.Bending):
         (self.folder / "class" / "dmi" / "id").mkdir(parents=True)
         self.identity()
 
-    def _start_moto(self, moto_python):
-        self.start("moto", "svc", [moto_python, "-m", "moto.server", "-H", "127.0.0.1", "-p", "5000"])
+    def _start_world(self, moto_python):
+        self.start("world", "svc", [moto_python, HERE / "aws_world.py", *listen("127.0.0.1:5000"),
+                                    "--control", f"unix:{self.folder / 'world.sock'}"])
 
     def _start_resolvers(self):
         resolvers.write_configuration(self.folder / "dns", ZONES)
@@ -194,7 +194,7 @@ class Lab(bending.Bending):
 
     def _wait_ready(self, server):
         """Ready is when a server says so; "control" comes last of what ours print."""
-        word = "start of service" if server.startswith("unbound") else READY_WORDS.get(server, "control")
+        word = "start of service" if server.startswith("unbound") else "control"
         log = self.folder / f"{server}.log"
         deadline = time.monotonic() + START_TIMEOUT_S
         while word not in log.read_text(encoding="utf-8"):
@@ -279,10 +279,6 @@ class Lab(bending.Bending):
     @staticmethod
     def metadata():
         return imds_server.METADATA
-
-    def is_running_world(self):
-        return (self.folder / "world.sock").exists()
-
 
 def listen(*addresses):
     return [word for address in addresses for word in ("--listen", address)]

@@ -14,5 +14,4 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 def apply(lab):
     lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
-    lab.world(association_ingress=[{"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080,
-                                    "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}])
+    lab.world(association_ingress=[{"protocol": "tcp", "from": 8080, "to": 8080, "cidr": "10.0.0.0/16"}])

@@ -13,5 +13,4 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 def apply(lab):
     lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
-    lab.world(instance_egress=[{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432,
-                                "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}])
+    lab.world(instance_egress=[{"protocol": "tcp", "from": 5432, "to": 5432, "cidr": "10.0.0.0/16"}])

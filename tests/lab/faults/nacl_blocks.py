@@ -13,7 +13,6 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 def apply(lab):
     lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
-    lab.world(nacl=[{"rule_number": 100, "protocol": "-1", "rule_action": "allow", "egress": True,
-                     "cidr_block": "0.0.0.0/0"},
-                    {"rule_number": 100, "protocol": "6", "rule_action": "allow", "egress": False,
-                     "cidr_block": "0.0.0.0/0", "port_range_from": 22, "port_range_to": 22}])
+    lab.world(nacl=[{"number": 100, "egress": True, "allow": True, "protocol": "-1", "cidr": "0.0.0.0/0"},
+                    {"number": 100, "egress": False, "allow": True, "protocol": "6", "from": 22, "to": 22,
+                     "cidr": "0.0.0.0/0"}])

@@ -13,4 +13,5 @@ ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 
 def apply(lab):
     lab.nft("lattice", "prerouting", "tcp dport { 80, 443 } drop")
-    lab.world(association={"status": "CREATE_FAILED"})
+    lab.world(association={"status": "CREATE_FAILED", "securityGroupIds": [],
+                           "failureMessage": "The VPC is associated with another service network"})
