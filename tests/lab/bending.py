@@ -100,9 +100,12 @@ class Bending:
             self._change({"metadata": {**self._changes().get("metadata", {}), **script["metadata"]}})
         self.control("imds", "/script", script)
 
-    def gate(self, *faults, shift_s=0):
-        """Faults and clock of the gate before CloudWatch (tests/support/gate.py)."""
+    def gate(self, *faults):
+        """Faults of the gate before CloudWatch (tests/support/gate.py)."""
         self.control("gate", "/faults", list(faults))
+
+    def aws_clock(self, shift_s):
+        """By how much AWS's clock is ahead of this host's."""
         self.control("gate", "/clock", {"shift_s": shift_s})
 
     def world(self, **changes):
@@ -163,5 +166,6 @@ class Bending:
         self.control("imds", "/script", {"role": "lattice-probe-role", "code": "Success", "enabled": True,
                                          "lifetime_s": 6 * 3600, "metadata": metadata, "faults": []})
         self.gate()
+        self.aws_clock(0)
         self.control("gate", "/rules", {"require_token": False})
         self.control("world", "/reset", {})

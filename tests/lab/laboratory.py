@@ -223,7 +223,10 @@ class Lab(bending.Bending):
     # -- down
 
     def down(self):
-        """Ends and removes everything of this name; nothing there is fine too."""
+        """Ends and removes everything of this name; nothing there is fine too. The world has nothing to tidy
+        up, and would take a second to do so."""
+        end_processes([self._pid(folder, "world") for folder in self.folders() if (folder / "world.pid").exists()],
+                      (signal.SIGKILL,))
         end_processes([self._pid(folder, server) for folder in self.folders() for server in self.processes(folder)])
         present = set(run("ip", "netns", "list").stdout.split())
         rooms = [room for room in map(self.room, ROOMS) if room in present]
@@ -284,10 +287,10 @@ def listen(*addresses):
     return [word for address in addresses for word in ("--listen", address)]
 
 
-def end_processes(pids):
+def end_processes(pids, numbers=(signal.SIGTERM, signal.SIGKILL)):
     """SIGTERM to all, and SIGKILL to those that do not go; None among them is one already gone."""
     living = {pid: start_time(pid) for pid in pids if pid is not None}
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number in numbers:
         for pid in living:
             try:
                 os.kill(pid, number)

@@ -17,4 +17,4 @@ tls_ca = {{ca}}
 
 
 def apply(lab):
-    lab.gate(shift_s=1200)
+    lab.aws_clock(1200)
