@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -40,8 +41,8 @@ def moto_python():
 def clear_killed_runs():
     """Labs of tests are named after the process that made them; those whose maker is gone go too."""
     for name in laboratory.names():
-        maker = name.removeprefix("t")
-        if maker != name and maker.isdigit() and not os.path.exists(f"/proc/{maker}"):
+        maker = re.fullmatch(r"t(\d+)[a-z]?", name)
+        if maker and not os.path.exists(f"/proc/{maker[1]}"):
             laboratory.Lab(name).down()
 
 
