@@ -253,7 +253,18 @@ static void a_fallback_that_is_not_the_vpcs(struct evidence *e)
 	evidence_set_exchange(e, EXCHANGE_MAIN, OUTCOME_OK);
 }
 
+static void the_fallback_knows_what_the_vpcs_resolver_hides(struct evidence *e)
+{
+	evidence_resolving(e, OUTCOME_DNS_NXDOMAIN, OUTCOME_DNS_NXDOMAIN);
+	e->dns.resolvers[0].is_vpc = true;
+	evidence_add_resolver(e, EVIDENCE_OUTSIDE_RESOLVER, OUTCOME_OK)->is_configured = true;
+	e->dns.resolvers[2].is_outside = true;
+	evidence_set_exchange(e, EXCHANGE_MAIN, OUTCOME_OK);
+}
+
 static const struct diagnosis_case names[] = {
+	{ "a fallback knows what the VPC's own resolver hides", the_fallback_knows_what_the_vpcs_resolver_hides,
+		DIAGNOSIS_DNS_NXDOMAIN, LIKELY, INFERRED, { 0 } },
 	{ "a fallback", a_fallback_that_is_not_the_vpcs, DIAGNOSIS_DNS_WRONG_RESOLVER, LIKELY, OBSERVED, { 0 } },
 	{ "one witness", one_witness, DIAGNOSIS_DNS_NXDOMAIN, CANDIDATES, INFERRED, { DIAGNOSIS_DNS_NXDOMAIN } },
 	{ "one witness, not the VPC's", one_witness_that_is_not_the_vpcs, DIAGNOSIS_DNS_NXDOMAIN, CANDIDATES,
