@@ -11,6 +11,7 @@ import time
 import pytest
 
 import http_origin
+import nginx
 
 DAY_S = 86400
 
@@ -323,3 +324,18 @@ def test_a_body_that_ends_with_the_connection(origin, certificates):
 def test_a_script_with_a_mistake_is_refused(script):
     with pytest.raises(ValueError):
         http_origin.Script(script)
+
+
+def test_named_headers_of_the_request_come_back(certificates):
+    script = {"routes": {"*": {"status": 404, "echo_headers": ["x-amzn-requestid"]}}}
+    with http_origin.Origin(script) as origin:
+        status, body, headers = get(origin.http_port, "/", headers={"X-Amzn-RequestId": "abc", "X-Other": "1"})
+        assert (status, body, headers["x-amzn-requestid"], headers["x-other"]) == (404, b"", "abc", None)
+        assert get(origin.http_port, "/")[2]["x-amzn-requestid"] is None
+
+
+def test_nginx_serves_only_the_names_it_is_told(certificates):
+    with nginx.Nginx(certificates=certificates, names=("probe.test",)) as server:
+        assert tls_get(certificates, server.https_port, "probe.test")[0] == 200
+        with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+            tls_get(certificates, server.https_port, "other.probe.test")
