@@ -52,7 +52,8 @@ static void note_exchange(const struct diagnosis_view *view, struct diagnosis *r
 	if (!main)
 		return;
 	if (main->tcp_retransmits > 0)
-		diagnosis_say_note(ret_diagnosis, "TCP sent %d segments again", (int)main->tcp_retransmits);
+		diagnosis_say_note(ret_diagnosis, "TCP sent %d segment%s again", (int)main->tcp_retransmits,
+			main->tcp_retransmits == 1 ? "" : "s");
 	if (main->has_date && llabs(main->skew_us) > SKEW_NOTED_US)
 		diagnosis_say_note(ret_diagnosis, "The server's clock and ours are %s apart",
 			diagnosis_say_time(main->skew_us).text);

@@ -49,7 +49,8 @@ void story_connect_describe_tcp(const struct evidence_exchange *exchange, struct
 			STORY_ANSWER(*line, "%s", outcome_words(exchange->outcome));
 	}
 	if (exchange->tcp_retransmits > 0)
-		STORY_ANSWER(*line, "%" PRId32 " packets sent again", exchange->tcp_retransmits);
+		STORY_ANSWER(*line, "%" PRId32 " packet%s sent again", exchange->tcp_retransmits,
+			exchange->tcp_retransmits == 1 ? "" : "s");
 	if (exchange->local_drops > 0)
 		STORY_ANSWER(*line, "this host dropped %" PRIu64 " of its own packets", exchange->local_drops);
 }
