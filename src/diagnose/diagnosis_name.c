@@ -10,13 +10,15 @@
 #include "diagnosis_internal.h"
 
 /* Another resolver that stands for the VPC and has an address; else, behind a fallback, the one that
- * answered. NULL: none; for the VPC's own resolver nobody knows better what this VPC sees. */
+ * answered. A name that the VPC's own resolver denies is hidden, not asked of the wrong one. NULL: none. */
 static const struct evidence_resolver *reference_for(const struct diagnosis_view *view,
 	const struct evidence_resolver *resolver)
 {
 	if (view->vpc && view->vpc != resolver && view->vpc_outcome == OUTCOME_OK)
 		return view->vpc;
-	return view->answering != resolver && !resolver->is_vpc ? view->answering : NULL;
+	if (resolver->is_vpc && diagnosis_view_outcome(view, resolver) == OUTCOME_DNS_NXDOMAIN)
+		return NULL;
+	return view->answering != resolver ? view->answering : NULL;
 }
 
 /* What a filter of private addresses strips. A resource's address is public in form. */
