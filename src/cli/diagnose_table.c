@@ -265,7 +265,7 @@ static void print_fixes(const struct page *page, const struct evidence *evidence
 	story_advise(evidence, diagnosis, &fixes);
 	print_heading(page, "What to do");
 	for (size_t i = 0; i < fixes.count; i++) {
-		char lead[16];
+		char lead[24];
 		char copy[STORY_FIX_SIZE];
 
 		(void)snprintf(lead, sizeof lead, "%zu. ", i + 1);

@@ -189,10 +189,12 @@ static void disconnect(struct http_transfer *transfer)
 
 	loop_timer_stop(client->loop, &transfer->timer);
 	http_socket_release(transfer);
+	/* First, because curl reads once more before it closes, and that read may end the handshake: its
+	 * hooks would change a reply that is settled, and start the timer of a transfer that goes. */
+	http_tls_done(transfer);
 	if (transfer->is_in_multi)
 		(void)curl_multi_remove_handle(client->multi, transfer->easy);
 	transfer->is_in_multi = false;
-	http_tls_done(transfer);
 	/* Never used again: before curl 8.1 a folded header at the start of the next response wrote into
 	 * the freed headers of the last one. A new handle costs 2 µs. */
 	curl_easy_cleanup(transfer->easy);

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -350,6 +352,85 @@ static int drop_authority(void **state)
 	return 0;
 }
 
+/* ---- a transfer that is given up ----------------------------------------------------------- */
+
+/* Answers the hello when the test says so, and says when the answer is on its way. */
+struct held_answer {
+	SSL_CTX *context;
+	atomic_bool has_hello;
+	atomic_bool may_answer;
+	atomic_bool has_answered;
+};
+
+static void wait_for(atomic_bool *condition)
+{
+	while (!atomic_load(condition))
+		(void)poll(NULL, 0, 1);
+}
+
+static void hold_answer(struct origin_connection *connection)
+{
+	struct held_answer *held = (struct held_answer *)(uintptr_t)connection->data;
+	SSL *tls = SSL_new(held->context);
+	BIO *in = BIO_new(BIO_s_mem());
+	BIO *out = BIO_new(BIO_s_mem());
+	char bytes[16 * 1024];
+	ssize_t length = recv(connection->fd, bytes, sizeof bytes, 0);
+
+	SSL_set_bio(tls, in, out);
+	if (length > 0)
+		(void)BIO_write(in, bytes, (int)length);
+	(void)SSL_accept(tls); /* wants more: the client's end of the handshake */
+	atomic_store(&held->has_hello, true);
+	wait_for(&held->may_answer);
+	length = BIO_read(out, bytes, sizeof bytes);
+	if (length > 0)
+		origin_write(connection, bytes, (size_t)length);
+	atomic_store(&held->has_answered, true);
+	origin_wait_for_close(connection);
+	SSL_free(tls);
+}
+
+struct watch {
+	struct loop *loop;
+	struct loop_timer timer;
+	struct held_answer *held;
+	bool is_seen;
+};
+
+static void look(void *user)
+{
+	struct watch *watch = user;
+
+	watch->is_seen = atomic_load(&watch->held->has_hello);
+	if (!watch->is_seen)
+		(void)loop_timer_start(watch->loop, &watch->timer, mono_now(), look, watch);
+}
+
+/* curl reads once more before it closes, and finds the answer that ends the handshake: the hooks of a
+ * transfer that is gone must not hear of it. A timer left behind ends the program in the teardown. */
+static void a_cancelled_transfer_hears_of_no_handshake(void **state)
+{
+	struct exchange *exchange = *state;
+	struct held_answer held = { .context = authority_server(&trusted, &good) };
+	struct watch watch = { .loop = exchange->loop, .held = &held };
+	struct origin *origin = origin_start(AF_INET, NULL, hold_answer, &held);
+	struct http_transfer *transfer;
+
+	exchange_prepare(exchange, SECURE, origin_address(origin));
+	exchange->request.tls_ca = trusted.path;
+	transfer = http_start(exchange->client, &exchange->request, exchange_finished, exchange);
+	assert_non_null(transfer);
+	look(&watch);
+	loop_run_until(exchange->loop, &watch.is_seen);
+	atomic_store(&held.may_answer, true);
+	wait_for(&held.has_answered);
+	http_cancel(transfer);
+	assert_int_equal(exchange->calls, 0);
+	origin_free(origin);
+	SSL_CTX_free(held.context);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -370,6 +451,7 @@ int main(void)
 		TEST(a_close_says_nothing_of_tls),
 		TEST(silence_says_nothing_of_tls),
 		TEST(in_a_tunnel_the_peer_behind_it_counts),
+		TEST(a_cancelled_transfer_hears_of_no_handshake),
 	};
 
 	return cmocka_run_group_tests(tests, make_authority, drop_authority);
