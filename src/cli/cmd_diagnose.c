@@ -48,20 +48,22 @@ struct session {
 
 static void print_usage(FILE *stream)
 {
-	fputs("usage: lattice-probe diagnose [-c FILE] [--json] [--verbose] [--no-aws] PROBE|URL\n"
+	fputs("usage: lattice-probe diagnose [-c FILE] [--json] [--verbose] [--no-aws]\n"
+	      "                              URL|PROBE\n"
 	      "\n"
-	      "Says why a service does not answer from here: asks each resolver, the routes, the\n"
-	      "service and, where the role may, AWS, for at most 15 seconds. Changes nothing; a\n"
-	      "request that is not safe to repeat (POST, …) is not sent.\n"
+	      "Says why a service does not answer from here: asks each resolver, the routes,\n"
+	      "the service and, where the role may, AWS, for at most 15 seconds. Changes\n"
+	      "nothing; a request that is not safe to repeat (POST, …) is not sent.\n"
 	      "\n"
 	      "  -c, --config FILE  the configuration, not needed for a URL\n"
 	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --json         print one JSON object\n"
-	      "      --verbose      show account ids and names of roles, which are masked otherwise\n"
+	      "      --verbose      show every step's question, and what is masked otherwise:\n"
+	      "                     account ids and names of roles\n"
 	      "      --no-aws       ask neither the control plane nor CloudWatch\n"
 	      "\n"
-	      "Exit status: 0 the service answers as expected, 1 a problem was found, 2 usage or\n"
-	      "configuration, 3 the evidence does not say.\n",
+	      "Exit status: 0 the service answers as expected, 1 a problem was found, 2 usage\n"
+	      "or configuration, 3 the evidence does not say.\n",
 		stream);
 }
 

@@ -93,13 +93,35 @@ static void decide_resolver_silent(const struct diagnosis_view *view, const stru
 		view->vpc_outcome == OUTCOME_OK ? "it has an address" : outcome_words(view->vpc_outcome));
 }
 
+/* Silence alone does not say who is silent. DNS to the VPC resolver passes no security group and no network
+ * ACL (Amazon VPC User Guide, "DNS attributes"), so what remains is the VPC's setting, this host's own
+ * filter, or that it is no VPC at all; what this host itself refused to send points at the filter. */
+static void add_silent_candidates(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
+	struct diagnosis *ret_diagnosis)
+{
+	bool is_refused = diagnosis_view_outcome(view, resolver) == OUTCOME_DNS_UNREACHABLE;
+
+	if (is_refused)
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
+	if (!resolver->is_vpc)
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_RESOLVER_SILENT);
+	if (diagnosis_view_may_be_outside(view)) {
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_OUTSIDE_VPC);
+		diagnosis_say_why(ret_diagnosis, "nothing shows that this host is in a VPC");
+	}
+	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT);
+	if (!is_refused)
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
+	if (view->evidence->where.imds == EVIDENCE_IMDS_SILENT)
+		diagnosis_say_why(ret_diagnosis, "the metadata service does not answer either: this host may reach nothing");
+}
+
 static void decide_vpc_silent(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
 	bool has_dns_off = diagnosis_view_has_control(view) && view->evidence->control.dns_support == CLAIM_NO;
 
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT,
-		has_dns_off ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT, DIAGNOSIS_CERTAIN);
 	diagnosis_say_summary(ret_diagnosis, "No resolver answers for %s, the VPC resolver neither%s.", view->host,
 		has_dns_off ? ": DNS support is switched off in this VPC" : "");
 	say_silence(view, resolver, ret_diagnosis);
@@ -107,13 +129,8 @@ static void decide_vpc_silent(const struct diagnosis_view *view, const struct ev
 		say_silence(view, view->vpc, ret_diagnosis);
 	if (has_dns_off)
 		diagnosis_say_why(ret_diagnosis, "the VPC's attribute enableDnsSupport is false");
-	if (!diagnosis_view_may_be_outside(view))
-		return;
-	if (!resolver->is_vpc)
-		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_RESOLVER_SILENT);
-	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_OUTSIDE_VPC);
-	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
-	diagnosis_say_why(ret_diagnosis, "nothing shows that this host is in a VPC");
+	else
+		add_silent_candidates(view, resolver, ret_diagnosis);
 }
 
 static void decide_silent(const struct diagnosis_view *view, const struct evidence_resolver *resolver,

@@ -7,7 +7,7 @@ the setting itself cannot be read from here.
 from laboratory import CHECKOUT
 
 VERDICT = "dns-vpc-resolver-silent"
-CONFIDENCE = "likely"
+CONFIDENCE = "candidates"
 BASIS = "observed"
 ARGUMENTS = [f"https://{CHECKOUT}/healthz"]
 

@@ -4,7 +4,7 @@ VPC settings: DNS resolution (enableDnsSupport) is off. Then 10.0.0.2 and 169.25
 """
 
 VERDICT = "dns-vpc-resolver-silent"
-CONFIDENCE = "likely"
+CONFIDENCE = "candidates"
 BASIS = "observed"
 
 
