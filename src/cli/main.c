@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
 	{ "run", cmd_run, "probe on schedule and push metrics to CloudWatch" },
 	{ "once", cmd_once, "run probes or URLs now, once, and show the results" },
+	{ "diagnose", cmd_diagnose, "say why one probe or URL does not answer from here" },
 	{ "status", cmd_status, "ask the running agent what it sees" },
 	{ "check-config", cmd_check_config, "read the configuration; print mistakes, or metrics and cost" },
 	{ "version", cmd_version, "show the version and the libraries in use" },
