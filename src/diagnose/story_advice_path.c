@@ -78,6 +78,38 @@ static bool has_no_association(const struct evidence *evidence)
 	return !has_association(evidence);
 }
 
+/* What the control plane has shown to be fine is not looked up again. */
+static bool may_lack_association(const struct evidence *evidence)
+{
+	return is_by_association(evidence) && evidence->control.is_associated != CLAIM_YES;
+}
+
+static bool may_lack_association_group(const struct evidence *evidence)
+{
+	return is_by_association(evidence) && evidence->control.association_sg_allows != CLAIM_YES;
+}
+
+static bool may_lack_instance_group(const struct evidence *evidence)
+{
+	return evidence->control.instance_sg_allows != CLAIM_YES;
+}
+
+static bool may_lack_acl(const struct evidence *evidence)
+{
+	return evidence->control.nacl_allows_out != CLAIM_YES || evidence->control.nacl_allows_back != CLAIM_YES;
+}
+
+static bool knows_too_little(const struct evidence *evidence)
+{
+	return may_lack_association(evidence) || may_lack_association_group(evidence) ||
+		may_lack_instance_group(evidence) || may_lack_acl(evidence);
+}
+
+static bool knows_all(const struct evidence *evidence)
+{
+	return !knows_too_little(evidence) && is_by_association(evidence);
+}
+
 static bool answers_elsewhere(const struct evidence *evidence)
 {
 	const struct evidence_path *path = path_of(evidence);
@@ -253,17 +285,21 @@ static const struct story_advice_row association_sg_blocks[] = {
 };
 
 static const struct story_advice_row path_silent[] = {
-	{ "See whether this VPC has an ACTIVE association.", LIST_ASSOCIATIONS, is_by_association },
+	{ "See whether this VPC has an ACTIVE association.", LIST_ASSOCIATIONS, may_lack_association },
 	{ "See whether its security groups let this instance in on TCP port {PORT}.", SHOW_ASSOCIATION,
-	  is_by_association },
+	  may_lack_association_group },
 	{ "See whether the endpoint's security group lets this instance in on TCP port {PORT}.",
 	  "aws ec2 describe-vpc-endpoints --filters Name=vpc-id,Values={VPC_ID} "
 	  "Name=vpc-endpoint-type,Values=ServiceNetwork --query 'VpcEndpoints[].[VpcEndpointId,State,Groups]'",
 	  is_by_endpoint },
-	{ "See whether the instance's security groups let it out.", SHOW_INSTANCE_GROUP, NULL },
-	{ "See whether the subnet's network ACL lets it out, and answers back in.", SHOW_ACL, NULL },
+	{ "See whether the instance's security groups let it out.", SHOW_INSTANCE_GROUP, may_lack_instance_group },
+	{ "See whether the subnet's network ACL lets it out, and answers back in.", SHOW_ACL, may_lack_acl },
+	{ "What AWS shows of this VPC lets the connection through. See whether the SYN leaves this host, and whether "
+	  "anything comes back.", "sudo tcpdump -ni {DEVICE} host {ADDRESS} and tcp port {PORT}", knows_all },
 	{ "See whether a firewall of this host drops it.", SHOW_RULESET, NULL },
-	{ "With credentials that may read these, diagnose looks them up itself.", NULL, NULL },
+	{ "With credentials that may read these, diagnose looks them up itself.", NULL, knows_too_little },
+	{ "If it leaves and nothing comes back, ask AWS Support, with this whole text (--verbose) in the case.", NULL,
+	  knows_all },
 	{ NULL, NULL, NULL }
 };
 

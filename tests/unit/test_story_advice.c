@@ -118,6 +118,27 @@ static void many_candidates_leave_room_for_the_likeliest_ones_remedy(void **stat
 	assert_non_null(strstr(fixes.items[STORY_FIXES_MAX - 1].words, "If it is vpc-not-associated: Associate this VPC"));
 }
 
+static void what_the_control_plane_shows_is_not_looked_up_again(void **state)
+{
+	static struct evidence evidence;
+	struct diagnosis diagnosis = { .verdict = DIAGNOSIS_PATH_SILENT, .confidence = DIAGNOSIS_LIKELY };
+	struct story_fixes fixes;
+
+	(void)state;
+	evidence_failing(&evidence, OUTCOME_CONNECT_TIMEOUT);
+	evidence_add_control(&evidence);
+	story_advise(&evidence, &diagnosis, &fixes);
+	for (size_t i = 0; i < fixes.count; i++) {
+		assert_null(strstr(fixes.items[i].command, "aws "));
+		assert_null(strstr(fixes.items[i].words, "credentials"));
+	}
+	assert_non_null(strstr(fixes.items[0].command, "sudo tcpdump -ni "));
+	evidence.control.nacl_allows_back = CLAIM_UNKNOWN;
+	story_advise(&evidence, &diagnosis, &fixes);
+	assert_non_null(strstr(fixes.items[0].command, "aws ec2 describe-network-acls "));
+	assert_non_null(strstr(fixes.items[fixes.count - 1].words, "With credentials that may read these"));
+}
+
 static void known_ids_are_filled_in_and_unknown_ones_stand_in_capitals(void **state)
 {
 	static struct evidence evidence, nothing;
@@ -278,6 +299,7 @@ int main(void)
 		cmocka_unit_test(every_verdict_has_sound_advice_whatever_is_known),
 		cmocka_unit_test(every_verdict_can_be_told_from_the_other_candidates),
 		cmocka_unit_test(many_candidates_leave_room_for_the_likeliest_ones_remedy),
+		cmocka_unit_test(what_the_control_plane_shows_is_not_looked_up_again),
 		cmocka_unit_test(known_ids_are_filled_in_and_unknown_ones_stand_in_capitals),
 		cmocka_unit_test(a_region_is_read_from_the_name_when_imds_is_silent),
 		cmocka_unit_test(advice_follows_the_family_and_kind_of_the_address),
