@@ -31,7 +31,7 @@ def single(name):
 def pair(first, second, verdict):
     """Asked as the first fault is, unless only the second says how to ask."""
     faults = [catalogue.load(first), catalogue.load(second)]
-    asks = next((fault for fault in faults if hasattr(fault, "ARGUMENTS")), faults[0])
+    asks = next((fault for fault in faults if catalogue.has_own_arguments(fault)), faults[0])
     return Scenario(f"{first} + {second}", faults, (verdict, None, None), asks)
 
 

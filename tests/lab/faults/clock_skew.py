@@ -3,17 +3,10 @@
 The instance does not reach a time server. Here AWS's clock runs ahead, which looks the same.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "clock-skew"
 CONFIDENCE = "certain"
 BASIS = "documented"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

@@ -4,17 +4,10 @@ Instance metadata options: hop limit 1. The reply to the token's PUT dies at the
 network, everything else is answered.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "imds-hop-limit"
 CONFIDENCE = "certain"
 BASIS = "documented"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

@@ -3,17 +3,10 @@
 Instance metadata options: HTTP endpoint disabled, and nothing else gives credentials.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "imds-off"
 CONFIDENCE = "certain"
 BASIS = "documented"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

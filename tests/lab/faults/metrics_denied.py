@@ -3,17 +3,10 @@
 The role's policy lacks cloudwatch:PutMetricData.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "metrics-denied"
 CONFIDENCE = "likely"
 BASIS = "inferred"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

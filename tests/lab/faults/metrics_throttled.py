@@ -3,17 +3,10 @@
 Too many PutMetricData calls of the account: they are sent again, nothing is lost.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "healthy"
 CONFIDENCE = "certain"
 BASIS = "observed"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

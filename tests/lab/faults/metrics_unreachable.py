@@ -4,17 +4,10 @@ A public subnet, an instance without a public address, and no endpoint for Cloud
 AWS's APIs do not.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "metrics-unreachable"
 CONFIDENCE = "likely"
 BASIS = "documented"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):

@@ -3,17 +3,10 @@
 EC2 console: no IAM role is attached to the instance.
 """
 
-from laboratory import CHECKOUT
-
 VERDICT = "no-credentials"
 CONFIDENCE = "certain"
 BASIS = "documented"
-ARGUMENTS = ["-c", "{configuration}", "checkout"]
-CONFIGURATION = f"""
-[probe checkout]
-url = https://{CHECKOUT}/healthz
-tls_ca = {{ca}}
-"""
+ASKS_PUBLISHING = True
 
 
 def apply(lab):
