@@ -99,8 +99,14 @@ static void decide_resolver_silent(const struct diagnosis_view *view, const stru
 static void add_silent_candidates(const struct diagnosis_view *view, const struct evidence_resolver *resolver,
 	struct diagnosis *ret_diagnosis)
 {
+	const struct evidence_where *where = &view->evidence->where;
 	bool is_refused = diagnosis_view_outcome(view, resolver) == OUTCOME_DNS_UNREACHABLE;
+	bool is_cut_off = where->is_asked && !where->has_ipv4_default && !where->has_ipv6_default;
 
+	if (is_refused && is_cut_off && diagnosis_view_count_paths(view) == 0) {
+		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_ROUTE_MISSING);
+		diagnosis_say_why(ret_diagnosis, "this host has no default route");
+	}
 	if (is_refused)
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
 	if (!resolver->is_vpc)
@@ -112,7 +118,7 @@ static void add_silent_candidates(const struct diagnosis_view *view, const struc
 	diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT);
 	if (!is_refused)
 		diagnosis_say_candidate(ret_diagnosis, DIAGNOSIS_LOCAL_FIREWALL);
-	if (view->evidence->where.imds == EVIDENCE_IMDS_SILENT)
+	if (where->imds == EVIDENCE_IMDS_SILENT)
 		diagnosis_say_why(ret_diagnosis, "the metadata service does not answer either: this host may reach nothing");
 }
 
@@ -121,7 +127,8 @@ static void decide_vpc_silent(const struct diagnosis_view *view, const struct ev
 {
 	bool has_dns_off = diagnosis_view_has_control(view) && view->evidence->control.dns_support == CLAIM_NO;
 
-	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT, DIAGNOSIS_CERTAIN);
+	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT,
+		has_dns_off ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "No resolver answers for %s, the VPC resolver neither%s.", view->host,
 		has_dns_off ? ": DNS support is switched off in this VPC" : "");
 	say_silence(view, resolver, ret_diagnosis);
@@ -129,7 +136,7 @@ static void decide_vpc_silent(const struct diagnosis_view *view, const struct ev
 		say_silence(view, view->vpc, ret_diagnosis);
 	if (has_dns_off)
 		diagnosis_say_why(ret_diagnosis, "the VPC's attribute enableDnsSupport is false");
-	else
+	else if (!view->answering) /* behind a fallback the network is seen to work */
 		add_silent_candidates(view, resolver, ret_diagnosis);
 }
 

@@ -58,6 +58,17 @@ static void all_silent_elsewhere(struct evidence *e)
 	evidence_set_outside(e);
 }
 
+static void all_refused_on_ec2(struct evidence *e)
+{
+	evidence_resolving(e, OUTCOME_DNS_UNREACHABLE, OUTCOME_DNS_UNREACHABLE);
+}
+
+static void all_refused_without_a_default_route(struct evidence *e)
+{
+	all_refused_on_ec2(e);
+	e->where.has_ipv4_default = e->where.has_ipv6_default = false;
+}
+
 static void the_vpc_resolver_silent_under_one_address(struct evidence *e)
 {
 	evidence_resolving(e, OUTCOME_DNS_TIMEOUT, OUTCOME_OK);
@@ -101,6 +112,11 @@ static const struct diagnosis_case silence[] = {
 	{ "all silent elsewhere", all_silent_elsewhere, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT, CANDIDATES, OBSERVED,
 		{ DIAGNOSIS_DNS_RESOLVER_SILENT, DIAGNOSIS_OUTSIDE_VPC, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT,
 			DIAGNOSIS_LOCAL_FIREWALL } },
+	{ "all refused on EC2", all_refused_on_ec2, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT, CANDIDATES, OBSERVED,
+		{ DIAGNOSIS_LOCAL_FIREWALL, DIAGNOSIS_DNS_RESOLVER_SILENT, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT } },
+	{ "no default route", all_refused_without_a_default_route, DIAGNOSIS_DNS_VPC_RESOLVER_SILENT, CANDIDATES,
+		OBSERVED, { DIAGNOSIS_ROUTE_MISSING, DIAGNOSIS_LOCAL_FIREWALL, DIAGNOSIS_DNS_RESOLVER_SILENT,
+			DIAGNOSIS_DNS_VPC_RESOLVER_SILENT } },
 	{ "one address of the VPC resolver", the_vpc_resolver_silent_under_one_address,
 		DIAGNOSIS_DNS_RESOLVER_SILENT, CERTAIN, OBSERVED, { 0 } },
 	{ "loss without a counter", loss_without_a_counter, DIAGNOSIS_DNS_THROTTLED, LIKELY, DOCUMENTED, { 0 } },
