@@ -72,7 +72,8 @@ struct evidence_control {
 	enum claim nacl_allows_out;       /* to the address and port */
 	enum claim nacl_allows_back;      /* from the address to ports 1025–65535 */
 	enum claim has_route;             /* the subnet's table leads Lattice's range somewhere */
-	char blocked_by[CONTROL_ID_SIZE]; /* the ACL, or the groups (by comma), of the first NO above */
+	char blocked_by[CONTROL_ID_SIZE]; /* the groups of the instance (by comma), the ACL, or the groups of the
+	                                     association: of the first of these that is a NO */
 	struct address_networks lattice_networks; /* of the managed prefix lists */
 	int64_t elapsed_us;
 };

@@ -92,14 +92,15 @@ static void set_ids(char ret_ids[static CONTROL_ID_SIZE], const char *ids)
 	ret_ids[length] = '\0';
 }
 
+/* In the order in which the verdicts are named: whoever reads the first NO reads its own id here. */
 static void name_blocker(const struct control_facts *facts, struct evidence_control *control)
 {
 	if (control->instance_sg_allows == CLAIM_NO)
 		set_ids(control->blocked_by, facts->own_groups);
-	else if (control->association_sg_allows == CLAIM_NO)
-		set_ids(control->blocked_by, facts->association.groups);
 	else if (control->nacl_allows_out == CLAIM_NO || control->nacl_allows_back == CLAIM_NO)
 		set_ids(control->blocked_by, facts->acl.id);
+	else if (control->association_sg_allows == CLAIM_NO)
+		set_ids(control->blocked_by, facts->association.groups);
 }
 
 static void collect_networks(const struct control_facts *facts, struct address_networks *networks)

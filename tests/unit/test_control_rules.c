@@ -337,6 +337,24 @@ static void only_whole_ids_name_the_blocker(void **state)
 	assert_string_equal(control.blocked_by, "sg-00000000000000001,sg-00000000000000002,sg-00000000000000003");
 }
 
+static void the_acl_is_named_before_the_groups_of_the_association(void **state)
+{
+	struct evidence_control control;
+
+	(void)state;
+	forget();
+	facts.destination = address_of(LATTICE);
+	facts.is_known[JOB_VPC_ASSOCIATION] = facts.is_known[JOB_ACL] = true;
+	(void)snprintf(facts.association.groups, sizeof facts.association.groups, "sg-1");
+	facts.groups.id_count = 1;
+	(void)snprintf(facts.groups.ids[0], sizeof facts.groups.ids[0], "sg-1");
+	(void)snprintf(facts.acl.id, sizeof facts.acl.id, "acl-1");
+	control = fill();
+	assert_int_equal(control.association_sg_allows, CLAIM_NO);
+	assert_int_equal(control.nacl_allows_out, CLAIM_NO);
+	assert_string_equal(control.blocked_by, "acl-1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +368,7 @@ int main(void)
 		cmocka_unit_test(nothing_known_claims_nothing),
 		cmocka_unit_test(names_that_no_list_holds_are_not_missed),
 		cmocka_unit_test(only_whole_ids_name_the_blocker),
+		cmocka_unit_test(the_acl_is_named_before_the_groups_of_the_association),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
