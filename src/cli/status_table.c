@@ -244,9 +244,10 @@ static void print_queue(const struct table *table, const json_t *queue)
 	char line[WORDS_SIZE];
 
 	(void)snprintf(line, sizeof line, "samples: %" PRId64 " waiting%s%" PRId64 " delivered%s%" PRId64
-		" dropped%s%" PRId64 " in doubt%s%" PRId64 " requests", number_of(queue, "samples_waiting"), dot,
-		number_of(queue, "delivered"), dot, number_of(queue, "dropped"), dot, number_of(queue, "in_doubt"), dot,
-		number_of(queue, "requests"));
+		" dropped%s%" PRId64 " in doubt%s%" PRId64 " request%s", number_of(queue, "samples_waiting"),
+		dot, number_of(queue, "delivered"), dot, number_of(queue, "dropped"), dot,
+		number_of(queue, "in_doubt"), dot, number_of(queue, "requests"),
+		number_of(queue, "requests") == 1 ? "" : "s");
 	cli_text_print_wrapped(&table->text, 0, line);
 }
 
@@ -258,10 +259,13 @@ static void print_credentials(const struct table *table, const json_t *credentia
 
 	if (!json_is_object(credentials))
 		(void)snprintf(line, sizeof line, "credentials: not needed by a dry run");
+	else if (json_is_true(json_object_get(credentials, "usable")) &&
+		 json_is_string(json_object_get(credentials, "expires")))
+		/* Without the fraction: 2026-11-25T20:21:09 */
+		(void)snprintf(line, sizeof line, "credentials: %.60s until %.19sZ",
+			words_of(credentials, "source", "?", source), words_of(credentials, "expires", "", expires));
 	else if (json_is_true(json_object_get(credentials, "usable")))
-		(void)snprintf(line, sizeof line, "credentials: %.60s%s%.40s", words_of(credentials, "source", "?", source),
-			json_is_string(json_object_get(credentials, "expires")) ? " until " : "",
-			words_of(credentials, "expires", "", expires));
+		(void)snprintf(line, sizeof line, "credentials: %.60s", words_of(credentials, "source", "?", source));
 	else
 		(void)snprintf(line, sizeof line, "credentials: none: %.800s", words_of(credentials, "why", "?", source));
 	cli_text_adapt(&table->text, line);
