@@ -99,11 +99,11 @@ bool host_counter_find(const char *text, const char *group, const char *name, ui
  * at that moment, whatever room was named, so there is room for twice as many as we take. */
 #define STATISTICS_MAX 8192
 
+#define STATISTICS_ROOM (2 * (size_t)STATISTICS_MAX)
+
 struct statistics {
-	struct ethtool_gstrings names;
-	char names_room[2 * STATISTICS_MAX][ETH_GSTRING_LEN];
-	struct ethtool_stats values;
-	uint64_t values_room[2 * STATISTICS_MAX];
+	struct ethtool_gstrings *names; /* one name after the other, each of ETH_GSTRING_LEN */
+	struct ethtool_stats *values;
 };
 
 static bool ask_driver(int fd, const char *device, void *command)
@@ -117,34 +117,36 @@ static bool ask_driver(int fd, const char *device, void *command)
 /* 0 when the device has no statistics. */
 static uint32_t count_statistics(int fd, const char *device)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		char room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)]; /* one count behind it */
 	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_STATS } };
 
 	if (!ask_driver(fd, device, &set) || !(set.info.sset_mask & 1ULL << ETH_SS_STATS))
 		return 0;
-	return set.count;
+	return set.info.data[0];
 }
 
-static bool read_statistics(int fd, const char *device, struct statistics *statistics)
+static bool read_statistics(int fd, const char *device, const struct statistics *statistics)
 {
 	uint32_t count = count_statistics(fd, device);
 
 	if (count == 0 || count > STATISTICS_MAX)
 		return false;
-	statistics->names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS,
+	*statistics->names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS,
 		.len = count };
-	statistics->values = (struct ethtool_stats){ .cmd = ETHTOOL_GSTATS, .n_stats = count };
-	return ask_driver(fd, device, &statistics->names) && ask_driver(fd, device, &statistics->values) &&
-	       statistics->names.len == count && statistics->values.n_stats == count;
+	*statistics->values = (struct ethtool_stats){ .cmd = ETHTOOL_GSTATS, .n_stats = count };
+	return ask_driver(fd, device, statistics->names) && ask_driver(fd, device, statistics->values) &&
+	       statistics->names->len == count && statistics->values->n_stats == count;
 }
 
 static bool find_statistic(const struct statistics *statistics, const char *name, uint64_t *ret_count)
 {
-	for (size_t i = 0; i < statistics->names.len; i++) {
-		if (strncmp(statistics->names_room[i], name, ETH_GSTRING_LEN) == 0) {
-			*ret_count = statistics->values_room[i];
+	for (size_t i = 0; i < statistics->names->len; i++) {
+		const char *found = (const char *)statistics->names->data + i * ETH_GSTRING_LEN;
+
+		if (strncmp(found, name, ETH_GSTRING_LEN) == 0) {
+			*ret_count = statistics->values->data[i];
 			return true;
 		}
 	}
@@ -153,7 +155,7 @@ static bool find_statistic(const struct statistics *statistics, const char *name
 
 bool host_counter_of_device(const char *device, const char *name, uint64_t *ret_count)
 {
-	struct statistics *statistics;
+	struct statistics statistics;
 	bool is_found = false;
 	int fd;
 
@@ -162,10 +164,13 @@ bool host_counter_of_device(const char *device, const char *name, uint64_t *ret_
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	statistics = calloc(1, sizeof *statistics); /* pages that are not written cost nothing */
-	if (statistics && read_statistics(fd, device, statistics))
-		is_found = find_statistic(statistics, name, ret_count);
-	free(statistics);
+	/* Pages that are not written cost nothing. */
+	statistics.names = calloc(1, sizeof *statistics.names + STATISTICS_ROOM * ETH_GSTRING_LEN);
+	statistics.values = calloc(1, sizeof *statistics.values + STATISTICS_ROOM * sizeof(uint64_t));
+	if (statistics.names && statistics.values && read_statistics(fd, device, &statistics))
+		is_found = find_statistic(&statistics, name, ret_count);
+	free(statistics.names);
+	free(statistics.values);
 	(void)close(fd);
 	return is_found;
 }
