@@ -8,6 +8,7 @@
 #include "diagnosis_internal.h"
 
 /* What came from outside may hold anything: nothing in it may move a terminal's cursor. */
+__attribute__((format(printf, 3, 0)))
 static void write_text(char *ret_text, size_t size, const char *format, va_list arguments)
 {
 	(void)vsnprintf(ret_text, size, format, arguments);
@@ -16,6 +17,7 @@ static void write_text(char *ret_text, size_t size, const char *format, va_list 
 			*at = '?';
 }
 
+__attribute__((format(printf, 2, 0)))
 static void add_line(struct diagnosis_lines *lines, const char *format, va_list arguments)
 {
 	if (lines->count < DIAGNOSIS_LINES_MAX)

@@ -51,8 +51,8 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
 	static const char *const texts[] = { "", "{}", "[]", "{\"items\":{}}", "{\"items\":null}", "{\"items\":[7]}",
 		"{\"items\":[{}]}", "{\"items\":[{\"id\":\"x\"}]}", "{\"items\":[{\"id\":\"two words\",\"status\":\"ACTIVE\"}]}",
 		"{\"items\":[],\"nextToken\":\"new\\nline\"}", "{\"items\":[],\"nextToken\":\"nul\\u0000\"}", "{\"items\":[]",
-		"{\"items\":[{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123456789\","
-			"\"status\":\"ACTIVE\"}]}" };
+		("{\"items\":[{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123456789\","
+			"\"status\":\"ACTIVE\"}]}") };
 	struct control_association association = { .id = "" };
 	struct control_service service = { .id = "" };
 	struct control_page page;
