@@ -127,7 +127,7 @@ def labs(moto_python):
             lab.down()
 
 
-def test_every_fault_is_named(labs, lattice_probe):
+def test_every_fault_is_named(labs, lattice_probe, capsys):
     todo, results = queue.Queue(), queue.Queue()
     chosen = os.environ.get("LAB_FAULTS", "").split(",") if os.environ.get("LAB_FAULTS") else None
     for scenario in scenarios():
@@ -139,7 +139,8 @@ def test_every_fault_is_named(labs, lattice_probe):
     for thread in threads:
         thread.join()
     results = list(results.queue)
-    print("\n" + "\n".join(matrix(results) + times(results)))
+    with capsys.disabled():
+        print("\n" + "\n".join(matrix(results) + times(results)))
     assert todo.empty(), "a lab gave up"
     wrong = [complaint(result) for result in results if is_wrong(result)]
     assert not wrong, "\n" + "\n".join(wrong)
