@@ -8,7 +8,9 @@ be told is in the opening comment of its file under tests/support.
 import contextlib
 import os
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -36,6 +38,14 @@ def lattice_probe():
     if not os.access(binary, os.X_OK):
         pytest.fail(f"no lattice-probe at {binary}; build it or set LATTICE_PROBE")
     return binary.resolve()
+
+
+@pytest.fixture
+def short_folder():
+    """A folder with a short name: the path of a socket has 99 bytes."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="lp-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

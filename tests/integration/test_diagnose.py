@@ -290,12 +290,12 @@ def test_a_signed_request_arrives_signed(vpc):
 # ---- the agent beside
 
 @pytest.fixture
-def agent(vpc):
+def agent(vpc, short_folder):
     """Starts the daemon as the consumer; its configuration has a status socket."""
     def start(**settings):
         conf = vpc.command.conf({"it": {"url": f"http://{NAME}/", "resolver": room.RESOLVER, "interval": "1s",
                                         "timeout": "500ms", "diagnose": "no", **settings}},
-                                agent={"status_socket": vpc.command.path("status.sock")})
+                                agent={"status_socket": short_folder / "s"})
         daemon = vpc.command.run(conf, "--dry-run", "--verbose", wrap=vpc.room.wrap)
         daemon.wait_for_line("target=it outcome=")
         return conf
@@ -321,8 +321,8 @@ def test_the_agents_last_run_stands_in_for_an_unsafe_request(vpc, agent):
     b'{"probes": [{"probe": "it", "streak": "x", "start": 1, "last": {"outcome": 3, "status": "200"}}, 5, null]}',
     b'{"probes": [{"probe": "it", "outcome": "no_such", "start": "yesterday", "streak": 99999999999999, "last": {}}]}',
 ))
-def test_whatever_listens_on_the_socket_hurts_nobody(vpc, reply):
-    path = vpc.command.path("status.sock")
+def test_whatever_listens_on_the_socket_hurts_nobody(vpc, short_folder, reply):
+    path = short_folder / "s"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's own diagnosis: when it looks for a cause, how often, what it sends, and what it says."""
 
-import pathlib
-import shutil
-import tempfile
 
 import pytest
 
@@ -15,10 +12,8 @@ ONE = {"unhealthy_after": 1, "healthy_after": 1}
 
 
 @pytest.fixture
-def path():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="lp-"))
-    yield folder / "s"
-    shutil.rmtree(folder)
+def path(short_folder):
+    return short_folder / "s"
 
 
 def jitter_us(name):

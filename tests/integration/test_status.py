@@ -8,13 +8,11 @@ import os
 import pathlib
 import pty
 import select
-import shutil
 import signal
 import socket
 import stat
 import struct
 import subprocess
-import tempfile
 import termios
 import time
 
@@ -26,16 +24,8 @@ CLIENTS_MAX = 16
 
 
 @pytest.fixture
-def folder():
-    """A folder with a short name: a socket's path has 99 bytes."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="lp-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def path(folder):
-    return folder / "s"
+def path(short_folder):
+    return short_folder / "s"
 
 
 def ask(command, path, *words):
@@ -181,15 +171,15 @@ def test_the_table_fits_80_columns_and_begins_with_the_ill(command, world, origi
 
 # ---- the socket
 
-def test_the_mode_is_0660_whatever_the_umask(command, origin, folder):
+def test_the_mode_is_0660_whatever_the_umask(command, origin, short_folder):
     for umask in ("0", "0777"):
-        path = folder / umask
+        path = short_folder / umask
         conf = command.conf({}, {"status_socket": path})
         daemon = command.run(conf, "--dry-run", wrap=("sh", "-c", f'umask {umask}; exec "$@"', "sh"))
         daemon.wait_for_line("event=started")
         found = path.lstat()
         assert stat.S_ISSOCK(found.st_mode) and stat.S_IMODE(found.st_mode) == 0o660
-        assert sorted(each.name for each in folder.iterdir()) == [umask], "something else was left there"
+        assert sorted(each.name for each in short_folder.iterdir()) == [umask], "something else was left there"
         daemon.stop()
 
 
@@ -224,15 +214,15 @@ def test_a_file_in_the_way_stays(command, path):
     assert path.read_text(encoding="utf-8") == "mine"
 
 
-def test_without_its_folder_the_agent_carries_on(command, origin, folder):
-    daemon = dry(command, {"web": {"url": f"http://127.0.0.1:{origin.http_port}/"}}, folder / "none" / "s")
+def test_without_its_folder_the_agent_carries_on(command, origin, short_folder):
+    daemon = dry(command, {"web": {"url": f"http://127.0.0.1:{origin.http_port}/"}}, short_folder / "none" / "s")
     daemon.wait_until(lambda: len(origin.requests()) >= 2, "two runs")
     daemon.stop()
     said = [line for line in daemon.lines if "event=no_status_socket" in line]
     assert len(said) == 1 and "folder" in said[0]
 
 
-def test_none_is_no_socket(command, folder):
+def test_none_is_no_socket(command, short_folder):
     conf = command.conf({}, {"status_socket": "none"})
     daemon = command.run(conf, "--dry-run")
     daemon.wait_for_line("event=started")
@@ -347,17 +337,17 @@ def test_the_socket_of_the_configuration(command, path):
     daemon.stop()
 
 
-def test_usage(command, folder):
-    for words in (("extra",), ("--nonsense",), ("--socket",), ("-c", folder / "missing.conf")):
+def test_usage(command, short_folder):
+    for words in (("extra",), ("--nonsense",), ("--socket",), ("-c", short_folder / "missing.conf")):
         said = command.command("status", *words)
         assert said.code == 2 and said.stdout == "" and said.stderr, said
     said = command.command("status", "--help")
     assert said.code == 0 and "--watch" in said.stdout
 
 
-def test_no_agent(command, folder):
-    said = ask(command, folder / "s")
-    assert said.code == 3 and said.stdout == "" and f"no agent listens at {folder}/s" in said.stderr
+def test_no_agent(command, short_folder):
+    said = ask(command, short_folder / "s")
+    assert said.code == 3 and said.stdout == "" and f"no agent listens at {short_folder}/s" in said.stderr
     said = ask(command, "/" + "x" * 200)
     assert said.code == 3 and said.stdout == ""
 
