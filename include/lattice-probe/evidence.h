@@ -215,6 +215,9 @@ struct evidence {
 	int64_t elapsed_us;
 };
 
+/* How many paths there are to look at, whatever path_count says. */
+size_t evidence_count_paths(const struct evidence *evidence);
+
 /* The path the probe would take; NULL: it has no address. */
 const struct evidence_path *evidence_preferred_path(const struct evidence *evidence);
 

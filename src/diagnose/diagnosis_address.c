@@ -5,12 +5,6 @@
 
 #include "diagnosis_internal.h"
 
-static bool is_unconnected(const struct diagnosis_view *view)
-{
-	return diagnosis_view_ended(view, OUTCOME_CONNECT_TIMEOUT) ||
-	       diagnosis_view_ended(view, OUTCOME_CONNECT_UNREACHABLE);
-}
-
 static bool decide_denied(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
 	bool is_shown = view->path->class_ == ADDRESS_CLASS_CREDENTIALS;
@@ -112,7 +106,7 @@ static bool decide_wrong_resolver(const struct diagnosis_view *view, struct diag
 
 	if (!other || !diagnosis_view_is_expected(class_) || diagnosis_view_vpc_agrees(view, view->path))
 		return false;
-	if (!is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
+	if (!diagnosis_view_is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_WRONG_RESOLVER,
 		!may_be_right(view) && view->path->route.kind == ROUTE_UNICAST && is_proven_elsewhere(view) ?
@@ -145,7 +139,7 @@ static bool decide_private_zone(const struct diagnosis_view *view, struct diagno
 	const struct evidence_answer *generated = generated_answer(view);
 
 	if (view->target->name != EVIDENCE_NAME_CUSTOM || view->path->class_ != ADDRESS_CLASS_PUBLIC ||
-	    !is_unconnected(view) || !generated ||
+	    !diagnosis_view_is_unconnected(view) || !generated ||
 	    !diagnosis_view_is_expected(diagnosis_view_class(view, &generated->addresses[0])))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_NO_PRIVATE_ZONE, DIAGNOSIS_LIKELY);
@@ -188,10 +182,10 @@ static bool decide_unexpected(const struct diagnosis_view *view, struct diagnosi
 	if (diagnosis_view_is_expected(path->class_) || path->class_ == ADDRESS_CLASS_NONE ||
 	    may_be_endpoint_elsewhere(view))
 		return false;
-	if (!is_sinkhole && (!is_unconnected(view) ||
+	if (!is_sinkhole && (!diagnosis_view_is_unconnected(view) ||
 	    (diagnosis_view_knows_route(path) && path->route.kind != ROUTE_UNICAST)))
 		return false;
-	if (is_sinkhole && !is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
+	if (is_sinkhole && !diagnosis_view_is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_DNS_UNEXPECTED_ADDRESS, DIAGNOSIS_LIKELY);
 	diagnosis_say_summary(ret_diagnosis, "%s leads to %s, %s, and it does not answer.", view->host,

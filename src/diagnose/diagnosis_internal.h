@@ -59,6 +59,9 @@ const struct evidence_exchange *diagnosis_view_exchange(const struct diagnosis_v
 /* The main exchange was made and ended so. */
 bool diagnosis_view_ended(const struct diagnosis_view *view, enum outcome outcome);
 
+/* The main exchange was made, and nobody answered the connection attempt. */
+bool diagnosis_view_is_unconnected(const struct diagnosis_view *view);
+
 /* Another address of the same kind got a TCP connection; NULL: none did. */
 const struct evidence_path *diagnosis_view_other_path(const struct diagnosis_view *view);
 

@@ -11,12 +11,6 @@
  * (RFC 1122 section 2.3.2.1 and Linux's retrans_time_ms), it may still come. */
 #define ARP_TIME_US (1 * US_PER_S)
 
-static bool is_unconnected(const struct diagnosis_view *view)
-{
-	return diagnosis_view_ended(view, OUTCOME_CONNECT_TIMEOUT) ||
-	       diagnosis_view_ended(view, OUTCOME_CONNECT_UNREACHABLE);
-}
-
 static const char *address_text(const struct diagnosis_view *view, struct diagnosis_text *ret_text)
 {
 	*ret_text = diagnosis_say_address(&view->path->address);
@@ -66,7 +60,7 @@ static bool decide_outside(const struct diagnosis_view *view, struct diagnosis *
 {
 	struct diagnosis_text address;
 
-	if (!diagnosis_view_is_association(view->path->class_) || !is_unconnected(view))
+	if (!diagnosis_view_is_association(view->path->class_) || !diagnosis_view_is_unconnected(view))
 		return false;
 	if (!diagnosis_view_may_be_outside(view) || !is_outside_likely(view) || diagnosis_view_other_path(view))
 		return false;
@@ -141,7 +135,7 @@ static bool decide_zeroconf(const struct diagnosis_view *view, struct diagnosis 
 	bool is_sure;
 
 	if (view->path->class_ != ADDRESS_CLASS_LATTICE || !diagnosis_view_is_zeroconf(route) ||
-	    !is_unconnected(view) || !is_unheard_on_link(view, &is_sure))
+	    !diagnosis_view_is_unconnected(view) || !is_unheard_on_link(view, &is_sure))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_ZEROCONF,
 		is_sure && is_place_right(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
@@ -179,7 +173,7 @@ static bool decide_refused_by_route(const struct diagnosis_view *view, struct di
 
 	if (!is_refusing(route->kind))
 		return false;
-	if (view->main && !is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_DENIED))
+	if (view->main && !diagnosis_view_is_unconnected(view) && !diagnosis_view_ended(view, OUTCOME_CONNECT_DENIED))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED,
 		is_refusal_seen(view) && is_place_right(view) ? DIAGNOSIS_CERTAIN : DIAGNOSIS_LIKELY);
@@ -206,7 +200,7 @@ static bool decide_led_elsewhere(const struct diagnosis_view *view, struct diagn
 	struct diagnosis_text address;
 	bool is_refused_here = diagnosis_view_ended(view, OUTCOME_CONNECT_REFUSED) && route->kind == ROUTE_LOCAL;
 
-	if (!is_led_elsewhere(view) || !(is_unconnected(view) || is_refused_here))
+	if (!is_led_elsewhere(view) || !(diagnosis_view_is_unconnected(view) || is_refused_here))
 		return false;
 	diagnosis_say_verdict(ret_diagnosis, DIAGNOSIS_ROUTE_DIVERTED, DIAGNOSIS_LIKELY);
 	if (route->kind == ROUTE_LOCAL)

@@ -121,9 +121,7 @@ bool diagnosis_view_vpc_agrees(const struct diagnosis_view *view, const struct e
 
 size_t diagnosis_view_count_paths(const struct diagnosis_view *view)
 {
-	size_t count = view->evidence->path_count;
-
-	return count < EVIDENCE_PATHS_MAX ? count : EVIDENCE_PATHS_MAX;
+	return evidence_count_paths(view->evidence);
 }
 
 bool diagnosis_view_passed(const struct evidence_exchange *exchange, enum http_stage stage)
@@ -143,6 +141,12 @@ const struct evidence_exchange *diagnosis_view_exchange(const struct diagnosis_v
 bool diagnosis_view_ended(const struct diagnosis_view *view, enum outcome outcome)
 {
 	return view->main && view->main->outcome == outcome;
+}
+
+bool diagnosis_view_is_unconnected(const struct diagnosis_view *view)
+{
+	return diagnosis_view_ended(view, OUTCOME_CONNECT_TIMEOUT) ||
+	       diagnosis_view_ended(view, OUTCOME_CONNECT_UNREACHABLE);
 }
 
 const struct evidence_path *diagnosis_view_other_path(const struct diagnosis_view *view)

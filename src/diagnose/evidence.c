@@ -13,6 +13,11 @@ const struct evidence_path *evidence_preferred_path(const struct evidence *evide
 	return NULL;
 }
 
+size_t evidence_count_paths(const struct evidence *evidence)
+{
+	return evidence->path_count < EVIDENCE_PATHS_MAX ? evidence->path_count : EVIDENCE_PATHS_MAX;
+}
+
 /* ---- resolvers ------------------------------------------------------------------------------ */
 
 static size_t count_resolvers(const struct evidence *evidence)

@@ -9,11 +9,6 @@
 
 #define SKEW_TOLD_US (5 * US_PER_S)
 
-static size_t count_paths(const struct evidence *evidence)
-{
-	return evidence->path_count < EVIDENCE_PATHS_MAX ? evidence->path_count : EVIDENCE_PATHS_MAX;
-}
-
 /* ---- the response ------------------------------------------------------------------------------ */
 
 static const char *version_words(int version)
@@ -107,7 +102,7 @@ static void name_path(const struct story_teller *teller, const struct evidence_p
 {
 	char address[ADDRESS_TEXT_SIZE];
 
-	if (count_paths(teller->evidence) < 2)
+	if (evidence_count_paths(teller->evidence) < 2)
 		return;
 	address_format(&path->address, address);
 	STORY_NAME(*line, "%s", address);
@@ -252,9 +247,9 @@ static void tell_hop(struct story_teller *teller, void (*tell)(struct story_tell
 {
 	const struct evidence *evidence = teller->evidence;
 
-	for (size_t i = 0; i < count_paths(evidence); i++)
+	for (size_t i = 0; i < evidence_count_paths(evidence); i++)
 		tell(teller, &evidence->paths[i]);
-	for (size_t i = 0; i < count_paths(evidence); i++)
+	for (size_t i = 0; i < evidence_count_paths(evidence); i++)
 		tell_follow_ups(teller, &evidence->paths[i], step);
 }
 

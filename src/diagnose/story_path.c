@@ -7,11 +7,6 @@
 
 #include "story_internal.h"
 
-static size_t count_paths(const struct evidence *evidence)
-{
-	return evidence->path_count < EVIDENCE_PATHS_MAX ? evidence->path_count : EVIDENCE_PATHS_MAX;
-}
-
 /* ---- the address ------------------------------------------------------------------------------ */
 
 static bool is_reached(const struct evidence_path *path)
@@ -143,7 +138,7 @@ static void tell_route(struct story_teller *teller, const struct evidence_path *
 		return;
 	address_format(&path->address, address);
 	line.mark = mark_of_route(path);
-	if (count_paths(teller->evidence) > 1)
+	if (evidence_count_paths(teller->evidence) > 1)
 		STORY_NAME(line, "%s", address);
 	STORY_ASK(line, "What would the kernel do with a packet to %s?", address);
 	if (path->route.kind == ROUTE_UNICAST)
@@ -175,10 +170,10 @@ void story_path_tell(struct story_teller *teller)
 {
 	const struct evidence *evidence = teller->evidence;
 
-	if (evidence->dns.is_asked && count_paths(evidence) == 0)
+	if (evidence->dns.is_asked && evidence_count_paths(evidence) == 0)
 		tell_missing_address(teller);
-	for (size_t i = 0; i < count_paths(evidence); i++)
+	for (size_t i = 0; i < evidence_count_paths(evidence); i++)
 		tell_address(teller, &evidence->paths[i]);
-	for (size_t i = 0; i < count_paths(evidence); i++)
+	for (size_t i = 0; i < evidence_count_paths(evidence); i++)
 		tell_route(teller, &evidence->paths[i]);
 }
