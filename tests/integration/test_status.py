@@ -427,7 +427,6 @@ def test_watch_redraws_until_q(command, origin, path):
     watch.read_until(lambda text: len(pictures(text)) >= 3)
     assert "web" in pictures(watch.text)[0] and "\033[?25l" in watch.text
     os.write(watch.master, b"xq")
-    os.write(watch.master, b"q")
     assert watch.end() == (0, True)
     assert watch.text.endswith("\033[?25h")
     daemon.stop()
