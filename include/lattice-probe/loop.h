@@ -49,12 +49,15 @@ static inline bool loop_timer_is_running(const struct loop_timer *timer)
 	return timer->slot != 0;
 }
 
-/* Watches fd for `events` (enum loop_io); error conditions are reported as both. The fd stays the
- * caller's; it may be closed after loop_poll_stop returned. NULL: no memory. */
+/* Watches fd for `events` (enum loop_io; 0: for nothing, until loop_poll_change says more); error
+ * conditions are reported as both. The fd stays the caller's; it may be closed after loop_poll_stop
+ * returned, or right before loop_poll_closed, which spares the kernel a call. One watch per fd.
+ * NULL: no memory. loop_poll_change: 0, ERR_NOMEM or ERR_IO, and then what it watched for stays. */
 struct loop_poll *loop_poll_start(struct loop *loop, int fd, int events,
 	void (*callback)(void *user, int events), void *user);
 int loop_poll_change(struct loop_poll *poll, int events);
-void loop_poll_stop(struct loop_poll *poll); /* NULL is fine */
+void loop_poll_stop(struct loop_poll *poll);   /* NULL is fine */
+void loop_poll_closed(struct loop_poll *poll); /* NULL is fine */
 
 struct loop_signal *loop_signal_start(struct loop *loop, int signal_number,
 	void (*callback)(void *user, int signal_number), void *user);

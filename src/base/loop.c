@@ -3,8 +3,8 @@
  * starting or stopping a timer never asks the kernel. A turn runs only the timers that were due when
  * it began, so a callback that starts a timer for "now" is served in the next turn, after I/O.
  *
- * Polls, signals and work are libuv handles that die asynchronously: `stop` clears the callback and
- * closes the handle, whose memory goes when libuv lets go of it.
+ * Signals and work are libuv handles that die asynchronously: `stop` clears the callback and closes the
+ * handle, whose memory goes when libuv lets go of it. Descriptors are in loop_poll.c.
  *
  * Lag: uv_prepare runs once a turn, right before polling. What passed since the last time, less what
  * libuv says it idled in the kernel, is what the callbacks of one turn took, those of I/O included:
@@ -15,7 +15,7 @@
  * Stalls: a process that is stopped, frozen or starved in the kernel idles there longer than libuv had
  * asked for. What is beyond that was not spent waiting for the world, and is lag too. A watch bounds
  * how long libuv asks for, so that a stall shows when no timer was due either. */
-#include "lattice-probe/loop.h"
+#include "loop_internal.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -41,6 +41,7 @@ struct loop {
 	uv_timer_t alarm;
 	uv_prepare_t prepare;
 	uv_timer_t watch;
+	struct loop_poll_set polls;
 	struct loop_timer **heap; /* heap[0] is due first; slot = index + 1 */
 	size_t heap_count;
 	size_t heap_capacity;
@@ -51,13 +52,6 @@ struct loop {
 	int64_t turn_sleep_us;    /* how long libuv was going to idle at most */
 	struct lag lags[LAGS_MAX];
 	size_t lag_count;
-};
-
-struct loop_poll {
-	uv_poll_t uv;
-	int uv_events;
-	void (*callback)(void *user, int events);
-	void *user;
 };
 
 struct loop_signal {
@@ -184,6 +178,11 @@ struct loop *loop_new(void)
 	}
 	if (uv_loop_configure(&loop->uv, UV_METRICS_IDLE_TIME) != 0)
 		assert(!"libuv is older than 1.39");
+	if (loop_poll_set_init(&loop->polls, &loop->uv) != 0) {
+		(void)uv_loop_close(&loop->uv);
+		free(loop);
+		return NULL;
+	}
 	/* These only initialise fields; libuv documents no failure but a wrong loop. */
 	(void)uv_timer_init(&loop->uv, &loop->alarm);
 	(void)uv_prepare_init(&loop->uv, &loop->prepare);
@@ -206,14 +205,21 @@ void loop_free(struct loop *loop)
 	uv_close((uv_handle_t *)&loop->alarm, NULL);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_close((uv_handle_t *)&loop->watch, NULL);
+	loop_poll_set_close(&loop->polls);
 	/* Lets handles that were stopped in the last turn, and cancelled work, come to their end. A
 	 * loop_stop that came too late to stop anything would end the first run at once. */
 	if (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
 		(void)uv_run(&loop->uv, UV_RUN_DEFAULT);
 	err = uv_loop_close(&loop->uv);
 	assert(err == 0); /* else a registration outlived its loop */
+	loop_poll_set_done(&loop->polls);
 	free(loop->heap);
 	free(loop);
+}
+
+struct loop_poll_set *loop_poll_set_of(struct loop *loop)
+{
+	return &loop->polls;
 }
 
 /* What the program did before is no lag of the loop. */
@@ -360,75 +366,6 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 			heap_down(loop, index, last);
 	}
 	set_alarm(loop);
-}
-
-/* ---- file descriptors --------------------------------------------------------------------- */
-
-static void free_poll(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static void on_poll(uv_poll_t *handle, int status, int events)
-{
-	struct loop_poll *poll = handle->data;
-	int ready = 0;
-
-	if (!poll->callback)
-		return;
-	if (status < 0) {
-		/* libuv stops watching after an error, also after one that reading it off the socket ends
-		 * (an ICMP message on UDP). */
-		(void)uv_poll_start(handle, poll->uv_events, on_poll);
-		ready = LOOP_READ | LOOP_WRITE;
-	}
-	if (events & UV_READABLE)
-		ready |= LOOP_READ;
-	if (events & UV_WRITABLE)
-		ready |= LOOP_WRITE;
-	poll->callback(poll->user, ready);
-}
-
-int loop_poll_change(struct loop_poll *poll, int events)
-{
-	int uv_events = 0;
-
-	if (events & LOOP_READ)
-		uv_events |= UV_READABLE;
-	if (events & LOOP_WRITE)
-		uv_events |= UV_WRITABLE;
-	poll->uv_events = uv_events;
-	return uv_poll_start(&poll->uv, uv_events, on_poll) == 0 ? 0 : ERR_IO;
-}
-
-struct loop_poll *loop_poll_start(struct loop *loop, int fd, int events,
-	void (*callback)(void *user, int events), void *user)
-{
-	struct loop_poll *poll = calloc(1, sizeof *poll);
-
-	if (!poll)
-		return NULL;
-	if (uv_poll_init(&loop->uv, &poll->uv, fd) != 0) {
-		free(poll);
-		return NULL;
-	}
-	poll->uv.data = poll;
-	poll->callback = callback;
-	poll->user = user;
-	if (loop_poll_change(poll, events) != 0) {
-		loop_poll_stop(poll);
-		return NULL;
-	}
-	return poll;
-}
-
-void loop_poll_stop(struct loop_poll *poll)
-{
-	if (!poll)
-		return;
-	poll->callback = NULL;
-	(void)uv_poll_stop(&poll->uv);
-	uv_close((uv_handle_t *)&poll->uv, free_poll);
 }
 
 /* ---- signals ------------------------------------------------------------------------------ */

@@ -63,6 +63,7 @@ struct http_socket {
 	struct http_client *client;
 	struct http_transfer *transfer; /* NULL: over */
 	struct loop_poll *poll;
+	bool is_connecting;             /* not in curl's hands yet */
 	int fd;
 };
 

@@ -53,23 +53,31 @@ static struct http_socket *make_socket(struct http_client *client, int fd)
 	return client->sockets[fd];
 }
 
-static void unwatch(struct http_socket *watched)
+/* The descriptor goes; the watch of it with it. */
+static int close_socket(struct http_socket *watched, int fd)
 {
-	loop_poll_stop(watched->poll);
-	watched->poll = NULL;
+	int result = close(fd);
+
+	if (watched) {
+		loop_poll_closed(watched->poll);
+		watched->poll = NULL;
+		watched->is_connecting = false;
+	}
+	return result;
 }
+
+static void on_event(void *user, int events);
 
 /* ---- connecting --------------------------------------------------------------------------- */
 
-static void on_connected(void *user, int events)
+static void on_connected(struct http_socket *watched)
 {
-	struct http_socket *watched = user;
 	struct http_transfer *transfer = watched->transfer;
 	int os_errno = 0;
 	socklen_t length = sizeof os_errno;
 
-	(void)events;
-	unwatch(watched);
+	watched->is_connecting = false;
+	(void)loop_poll_change(watched->poll, 0);
 	if (getsockopt(watched->fd, SOL_SOCKET, SO_ERROR, &os_errno, &length) != 0)
 		os_errno = errno;
 	transfer->reply.os_errno = os_errno;
@@ -103,16 +111,14 @@ static union address destination(const struct http_request *request)
 static int begin_connect(struct http_transfer *transfer, const union address *address)
 {
 	struct http_socket *watched = make_socket(transfer->client, transfer->fd);
-	int on = 1;
 
 	if (!watched)
 		return ERR_NOMEM;
-	(void)setsockopt(transfer->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(transfer->fd, &address->sa, address_length(address)) != 0 && errno != EINPROGRESS)
 		return http_end_soon(transfer, CURLE_COULDNT_CONNECT, errno);
 	watched->transfer = transfer;
-	watched->poll = loop_poll_start(transfer->client->loop, transfer->fd, LOOP_WRITE, on_connected,
-		watched);
+	watched->poll = loop_poll_start(transfer->client->loop, transfer->fd, LOOP_WRITE, on_event, watched);
+	watched->is_connecting = watched->poll != NULL;
 	return watched->poll ? 0 : ERR_NOMEM;
 }
 
@@ -170,20 +176,16 @@ int http_socket_close(void *user, curl_socket_t fd)
 	struct http_client *client = user;
 	struct http_socket *watched = find_socket(client, fd);
 
-	if (watched) {
-		unwatch(watched);
-		if (watched->transfer) {
-			http_socket_measure(watched->transfer);
-			watched->transfer->fd = -1;
-			watched->transfer = NULL;
-		}
+	if (watched && watched->transfer) {
+		http_socket_measure(watched->transfer);
+		watched->transfer->fd = -1;
+		watched->transfer = NULL;
 	}
-	return close(fd);
+	return close_socket(watched, fd);
 }
 
-static void on_ready(void *user, int events)
+static void on_ready(struct http_socket *watched, int events)
 {
-	struct http_socket *watched = user;
 	struct http_client *client = watched->client;
 	struct http_transfer *transfer = watched->transfer; /* ended or not, it lives until http_deliver */
 	struct mono begun = mono_now();
@@ -195,6 +197,16 @@ static void on_ready(void *user, int events)
 	http_deliver(client);
 }
 
+static void on_event(void *user, int events)
+{
+	struct http_socket *watched = user;
+
+	if (watched->is_connecting)
+		on_connected(watched);
+	else
+		on_ready(watched, events);
+}
+
 /* Never fails in curl's eyes: a failing callback would make the whole multi handle unusable. */
 int http_socket_watch(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_user)
 {
@@ -204,17 +216,11 @@ int http_socket_watch(CURL *easy, curl_socket_t fd, int what, void *user, void *
 
 	(void)easy;
 	(void)socket_user;
-	if (!watched)
+	if (!watched || (what == CURL_POLL_REMOVE && !watched->poll))
 		return 0;
-	if (what == CURL_POLL_REMOVE) {
-		unwatch(watched);
-		return 0;
-	}
-	if (watched->poll && loop_poll_change(watched->poll, events) != 0)
-		unwatch(watched);
-	else if (!watched->poll)
-		watched->poll = loop_poll_start(client->loop, fd, events, on_ready, watched);
-	if (!watched->poll && watched->transfer)
+	if (!watched->poll)
+		watched->poll = loop_poll_start(client->loop, fd, events, on_event, watched);
+	if ((!watched->poll || loop_poll_change(watched->poll, events) != 0) && watched->transfer)
 		(void)http_end_soon(watched->transfer, CURLE_OUT_OF_MEMORY, 0);
 	return 0;
 }
@@ -237,11 +243,8 @@ void http_socket_release(struct http_transfer *transfer)
 	watched = find_socket(transfer->client, transfer->fd);
 	if (watched)
 		watched->transfer = NULL;
-	if (transfer->is_fd_ours) {
-		if (watched)
-			unwatch(watched);
-		(void)close(transfer->fd);
-	}
+	if (transfer->is_fd_ours)
+		(void)close_socket(watched, transfer->fd);
 	transfer->fd = -1;
 }
 
@@ -249,7 +252,7 @@ void http_socket_done(struct http_client *client)
 {
 	for (size_t i = 0; i < client->socket_capacity; i++) {
 		if (client->sockets[i])
-			unwatch(client->sockets[i]);
+			loop_poll_stop(client->sockets[i]->poll);
 		free(client->sockets[i]);
 	}
 	free(client->sockets);
