@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the daemon:
- *   start:    loop → net → aws → signals → status → identity (asks who and where we are) → metrics → runs
+ *   start:    notify → loop → net → aws → signals → status → identity (asks who and where we are) → metrics → runs
  *             → diagnosis
  *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
  *   free:     exact reverse of start
  * A second SIGTERM or SIGINT skips the waiting: what the windows hold is printed or counted as dropped. */
 #include "agent_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@
 #include "lattice-probe/err.h"
 #include "lattice-probe/http.h"
 #include "lattice-probe/log.h"
+#include "lattice-probe/notify.h"
 #include "lattice-probe/resolver.h"
 #include "lattice-probe/sink.h"
 
@@ -87,6 +90,7 @@ static void stop(struct agent *agent)
 
 	agent->is_stopping = true;
 	agent->stop_deadline = mono_add(now, shutdown_us);
+	agent_notify_stopping(agent);
 	if (!agent->is_running) {
 		loop_stop(agent->loop);
 		return;
@@ -143,14 +147,24 @@ static void on_minute(void *user)
 	struct agent *agent = user;
 
 	log_flush_repeats();
+	agent_notify_now(agent);
 	(void)loop_timer_start(agent->loop, &agent->minute_timer, mono_add(mono_now(), MINUTE_US), on_minute,
 		agent);
 }
 
+static void refuse_to_start(struct agent *agent, const char *why)
+{
+	char status[NOTIFY_STATUS_SIZE];
+
+	(void)snprintf(status, sizeof status, "not started: %s", why);
+	log_err("event=not_started why=\"%s\"", why);
+	(void)notify_failed(agent->notify, ENOTRECOVERABLE, status);
+	agent->exit_code = 1;
+}
+
 static void give_up(struct agent *agent, const char *why)
 {
-	log_err("event=not_started why=\"%s\"", why);
-	agent->exit_code = 1;
+	refuse_to_start(agent, why);
 	loop_stop(agent->loop);
 }
 
@@ -160,8 +174,8 @@ static void log_started(const struct agent *agent)
 		agent->conf->disabled_count, agent->facts.agent_id, agent->facts.agent_id_source,
 		agent->facts.region[0] ? agent->facts.region : "unknown");
 	if (agent->probe_count == 0)
-		log_info("event=idle why=\"no probe is configured\" fix=\"add a [probe NAME] section with url = https://… "
-			 "to %s or to conf.d beside it, then restart\"", agent->options.conf_path);
+		log_info("event=idle why=\"no probe is configured\" fix=\"" AGENT_ADD_PROBE "\"",
+			agent->options.conf_path);
 }
 
 static void start_running(struct agent *agent)
@@ -173,6 +187,7 @@ static void start_running(struct agent *agent)
 	agent_diagnosis_start(agent);
 	agent->is_running = true;
 	log_started(agent);
+	agent_notify_ready(agent);
 }
 
 /* Without any, the signed runs say why by themselves, and the others need none. */
@@ -205,6 +220,13 @@ static void prepare_running(struct agent *agent)
 
 static void find_identity(void *user);
 
+/* A manager that waited for the region would hold up the boot, and then end an agent that goes on trying. */
+static void wait_for_identity(struct agent *agent, const char *why)
+{
+	(void)snprintf(agent->waits_for, sizeof agent->waits_for, "waiting, nothing is probed yet: %s", why);
+	agent_notify_ready(agent);
+}
+
 static void on_identity(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why)
 {
 	if (!err) {
@@ -217,6 +239,7 @@ static void on_identity(struct agent *agent, int err, const struct agent_identit
 		agent->identity_wait_us = IDENTITY_WAIT_MAX_US;
 	log_warning("event=identity_unknown cause=\"%s\" why=\"%s\" retry_in_s=%" PRId64, err_text(err), why,
 		agent->identity_wait_us / US_PER_S);
+	wait_for_identity(agent, why);
 	if (loop_timer_start(agent->loop, &agent->identity_retry,
 		    mono_add(mono_now(), agent->identity_wait_us), find_identity, agent) != 0)
 		give_up(agent, err_text(ERR_NOMEM));
@@ -306,6 +329,7 @@ static void stop_all(struct agent *agent)
 	aws_transport_free(agent->transport);
 	http_client_free(agent->http);
 	resolver_free(agent->resolver);
+	agent_notify_stop(agent);
 	loop_free(agent->loop);
 	conf_free(agent->conf);
 }
@@ -315,6 +339,7 @@ int agent_run(struct conf *conf, const struct agent_options *options)
 	struct agent agent = { .conf = conf, .options = *options, .started_wall = wall_now(),
 		.started = mono_now() };
 
+	agent_notify_start(&agent);
 	if (start_net(&agent) && start_signals(&agent)) {
 		agent_status_start(&agent);
 		find_identity(&agent);
@@ -324,8 +349,7 @@ int agent_run(struct conf *conf, const struct agent_options *options)
 	} else {
 		const char *obstacle = http_client_obstacle();
 
-		log_err("event=not_started why=\"%s\"", obstacle ? obstacle : err_text(ERR_NOMEM));
-		agent.exit_code = 1;
+		refuse_to_start(&agent, obstacle ? obstacle : err_text(ERR_NOMEM));
 	}
 	stop_all(&agent);
 	log_flush_repeats();

@@ -22,11 +22,13 @@ static void judge(struct agent_probe *probe, enum outcome outcome)
 
 	switch (health_judge(&probe->health, &limits, outcome)) {
 	case HEALTH_BECAME_UNHEALTHY:
+		agent_notify_soon(probe->agent);
 		log_warning("target=%s event=unhealthy after=%u outcome=%s", target->name, probe->health.streak,
 			outcome_name(outcome));
 		agent_diagnosis_want(probe);
 		break;
 	case HEALTH_BECAME_HEALTHY:
+		agent_notify_soon(probe->agent);
 		if (was_unhealthy)
 			log_info("target=%s event=healthy after=%u", target->name, probe->health.streak);
 		agent_diagnosis_unwant(probe);

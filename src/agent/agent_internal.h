@@ -2,7 +2,7 @@
 /* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
  * agent_identity.c finds out who and where it is, agent_runs.c drives the probes, agent_metrics.c
  * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
- * causes, agent_status.c tells it all. */
+ * causes, agent_status.c tells it all, agent_notify.c tells the service manager. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
 #define LATTICE_PROBE_AGENT_INTERNAL_H
 
@@ -26,6 +26,7 @@
 
 struct agent;
 struct agent_identity;
+struct notify;
 struct result;
 struct schedule;
 struct sink;
@@ -33,6 +34,7 @@ struct status_socket;
 
 #define AGENT_ID_SIZE 256
 #define AGENT_REGION_SIZE 64
+#define AGENT_WAIT_SIZE 256
 
 /* ---- agent_identity ---- */
 
@@ -135,6 +137,25 @@ void agent_diagnosis_free(struct agent_probe *probe);
 void agent_status_start(struct agent *agent);
 void agent_status_stop(struct agent *agent);
 
+/* ---- agent_notify ---- */
+
+/* What to do when there is no probe; takes the path of the configuration. */
+#define AGENT_ADD_PROBE "add a [probe NAME] section with url = https://… to %s or to conf.d beside it, then " \
+	"systemctl reload lattice-probe"
+
+/* Without a service manager that listens, nothing is told. */
+void agent_notify_start(struct agent *agent);
+
+/* Runs are scheduled, or the agent has settled down to wait. */
+void agent_notify_ready(struct agent *agent);
+
+/* The status line anew: at once, or within a second together with other changes. */
+void agent_notify_now(struct agent *agent);
+void agent_notify_soon(struct agent *agent);
+
+void agent_notify_stopping(struct agent *agent);
+void agent_notify_stop(struct agent *agent);
+
 /* ---- agent ---- */
 
 /* A run has ended (or was cancelled): shutdown may go on. */
@@ -182,6 +203,11 @@ struct agent {
 	struct diagnose *diagnose;           /* under way; NULL: none */
 
 	struct status_socket *status;        /* NULL: none */
+	struct notify *notify;               /* NULL: nobody listens */
+	struct loop_timer notify_timer;
+	bool is_ready;
+	bool is_ready_told;
+	char waits_for[AGENT_WAIT_SIZE];     /* "": for nothing that is worth a line */
 	struct wall started_wall;
 	struct mono started;
 

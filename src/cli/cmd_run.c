@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_internal.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "lattice-probe/agent.h"
 #include "lattice-probe/conf.h"
 #include "lattice-probe/log.h"
+#include "lattice-probe/notify.h"
 
 static void print_usage(FILE *stream)
 {
@@ -19,6 +22,18 @@ static void print_usage(FILE *stream)
 	      "      --dry-run      print each datum as a JSON line instead of sending it\n"
 	      "      --verbose      log every run\n",
 		stream);
+}
+
+/* For `systemctl status`; each mistake was printed. */
+static void tell_manager(const char *conf_path)
+{
+	struct notify *notify = notify_open(getenv("NOTIFY_SOCKET"));
+	char status[NOTIFY_STATUS_SIZE];
+
+	(void)snprintf(status, sizeof status, "not started: %s has mistakes; lattice-probe check-config lists them",
+		conf_path);
+	(void)notify_failed(notify, EINVAL, status);
+	notify_close(notify);
 }
 
 int cmd_run(int argc, char **argv)
@@ -47,7 +62,9 @@ int cmd_run(int argc, char **argv)
 	}
 	log_start(STDERR_FILENO, level);
 	conf = cli_load_conf(agent.conf_path);
-	if (!conf)
+	if (!conf) {
+		tell_manager(agent.conf_path);
 		return CLI_EXIT_USAGE;
+	}
 	return agent_run(conf, &agent);
 }

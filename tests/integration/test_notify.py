@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the service manager is told of the daemon (sd_notify(3))."""
+
+import pytest
+
+import probe_command
+import service_manager
+
+
+@pytest.fixture
+def manager():
+    with service_manager.ServiceManager() as made:
+        yield made
+
+
+def start(runner, manager, probes, *words, env=None, **options):
+    env = {**probe_command.STATIC_CREDENTIALS, **(env or {})}
+    return runner.start(probes, *words, env={**env, **manager.env()}, **options)
+
+
+def test_ready_comes_when_runs_are_scheduled_and_the_end_is_told(runner, world, manager):
+    daemon = start(runner, manager, {"web": world.http("web")}, agent={"shutdown_timeout": "7s"})
+    ready = manager.wait_for("READY")
+    assert ready["READY"] == "1" and ready["STATUS"].startswith("1 probes: 0 healthy, 0 unhealthy, 1 unknown")
+    assert "event=started" in daemon.log
+    assert manager.messages[0]["STATUS"].startswith("starting:")
+    manager.wait_for_status("1 probes: 1 healthy, 0 unhealthy, 0 unknown")
+    daemon.stop()
+    stopping = manager.wait_for("STOPPING")
+    assert stopping["EXTEND_TIMEOUT_USEC"] == "12000000" and stopping["STATUS"].startswith("stopping:")
+    assert len(manager.of("READY")) == 1 and not manager.of("WATCHDOG") and not manager.of("ERRNO")
+
+
+def test_a_change_of_health_is_told_within_moments(runner, world, origin, manager):
+    origin.set_script({"routes": {"*": {"sequence": [{}, {}, {"status": 500}]}}})
+    start(runner, manager, {"web": {"url": f"http://127.0.0.1:{origin.http_port}/"}}, agent={"unhealthy_after": "2"})
+    manager.wait_for_status("1 healthy")
+    manager.wait_for_status("0 healthy, 1 unhealthy")
+
+
+def test_an_idle_agent_is_ready_and_says_how_to_add_a_probe(runner, manager):
+    daemon = start(runner, manager, {})
+    ready = manager.wait_for("READY")
+    assert ready["STATUS"].startswith("idle: no probe is configured; add a [probe NAME] section")
+    assert "systemctl reload lattice-probe" in ready["STATUS"]
+    assert "systemctl reload lattice-probe" in daemon.wait_for_line("event=idle")
+    daemon.stop()
+
+
+def test_an_agent_without_a_region_is_up_and_says_what_it_waits_for(command, manager):
+    conf = command.conf({}, cloudwatch={"region": "auto"})
+    daemon = command.run(conf, env=manager.env())
+    ready = manager.wait_for("READY")
+    assert ready["STATUS"].startswith("waiting, nothing is probed yet: ") and "region" in ready["STATUS"].lower()
+    assert daemon.process.poll() is None
+
+
+def test_a_configuration_with_mistakes_is_told(command, manager):
+    conf = command.conf({"web": {"url": "https://web.probe.test", "timeout": "5"}})
+    daemon = command.run(conf, env=manager.env())
+    assert daemon.wait() == 2
+    failed = manager.wait_for("ERRNO")
+    assert failed["ERRNO"] == "22" and str(conf) in failed["STATUS"] and not manager.of("READY")
+
+
+def test_an_abstract_socket_is_heard_of_too(command):
+    with service_manager.ServiceManager(is_abstract=True) as manager:
+        daemon = command.run(command.conf({}), "--dry-run", env=manager.env())
+        manager.wait_for("READY")
+        daemon.stop()
+        manager.wait_for("STOPPING")
+
+
+def test_a_socket_that_is_none_is_said_once(command):
+    daemon = command.run(command.conf({}), "--dry-run", env={"NOTIFY_SOCKET": "vsock:2:99"})
+    daemon.wait_for_line("event=idle")
+    daemon.stop()
+    assert daemon.log.count("event=no_notify_socket") == 1
