@@ -105,6 +105,10 @@ void sink_put(struct sink *sink, struct datum *datum);
  * sink; from then on datums put are dropped likewise. The json sink calls back before it returns. */
 void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
 
+/* True when it does not move on: a request is in flight for longer than it may take, or datums wait and
+ * nothing is planned that would send them. An outage is no such thing: the next attempt is planned. */
+bool sink_is_stuck(const struct sink *sink, struct mono now);
+
 void sink_read_counters(const struct sink *sink, struct sink_counters *ret_counters);
 
 #endif

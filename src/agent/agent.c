@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the daemon:
- *   start:    notify → loop → net → aws → signals → status → identity (asks who and where we are) → metrics → runs
+ *   start:    notify → loop → net → aws → signals → watchdog → status → identity (asks who and where we are) → metrics → runs
  *             → diagnosis
  *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
  *   free:     exact reverse of start
@@ -321,6 +321,7 @@ static void stop_all(struct agent *agent)
 		agent_metrics_free(agent);
 		agent_identity_stop(agent->identity);
 		agent_status_stop(agent);
+		agent_watchdog_stop(agent);
 		for (size_t i = 0; i < 2; i++)
 			loop_signal_stop(agent->signals[i]);
 	}
@@ -341,6 +342,7 @@ int agent_run(struct conf *conf, const struct agent_options *options)
 
 	agent_notify_start(&agent);
 	if (start_net(&agent) && start_signals(&agent)) {
+		agent_watchdog_start(&agent);
 		agent_status_start(&agent);
 		find_identity(&agent);
 		loop_run(agent.loop);

@@ -2,7 +2,7 @@
 /* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
  * agent_identity.c finds out who and where it is, agent_runs.c drives the probes, agent_metrics.c
  * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
- * causes, agent_status.c tells it all, agent_notify.c tells the service manager. */
+ * causes, agent_status.c tells it all, agent_notify.c and agent_watchdog.c tell the service manager. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
 #define LATTICE_PROBE_AGENT_INTERNAL_H
 
@@ -23,6 +23,7 @@
 #include "lattice-probe/loop.h"
 #include "lattice-probe/outcome.h"
 #include "lattice-probe/probe.h"
+#include "lattice-probe/watchdog.h"
 
 struct agent;
 struct agent_identity;
@@ -65,6 +66,7 @@ struct agent_probe {
 	struct aggregate_series *series;
 	struct probe *running;           /* NULL: between runs */
 	struct wall scheduled;           /* of the running one */
+	struct mono began;               /* it, too */
 	unsigned rotation;
 	enum outcome last_outcome;
 	struct result *last;             /* owned; NULL: no run yet */
@@ -156,6 +158,12 @@ void agent_notify_soon(struct agent *agent);
 void agent_notify_stopping(struct agent *agent);
 void agent_notify_stop(struct agent *agent);
 
+/* ---- agent_watchdog ---- */
+
+/* Nothing unless the service manager set a watchdog for this process. */
+void agent_watchdog_start(struct agent *agent);
+void agent_watchdog_stop(struct agent *agent);
+
 /* ---- agent ---- */
 
 /* A run has ended (or was cancelled): shutdown may go on. */
@@ -205,6 +213,9 @@ struct agent {
 	struct status_socket *status;        /* NULL: none */
 	struct notify *notify;               /* NULL: nobody listens */
 	struct loop_timer notify_timer;
+	struct watchdog watchdog;
+	int64_t watchdog_us;                 /* 0: none is set */
+	struct loop_timer watchdog_timer;
 	bool is_ready;
 	bool is_ready_told;
 	char waits_for[AGENT_WAIT_SIZE];     /* "": for nothing that is worth a line */

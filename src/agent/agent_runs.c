@@ -99,6 +99,7 @@ static void start_run(struct agent *agent, const struct schedule_due *due)
 	}
 	note_late(agent, due);
 	probe->scheduled = due->scheduled;
+	probe->began = mono_now();
 	probe->running = probe_start(&agent->context, probe->target, due->scheduled, due->due,
 		probe->rotation++, on_finished, probe);
 	if (!probe->running) {

@@ -25,6 +25,10 @@
 #include "lattice-probe/log.h"
 
 #define QUEUE_MAX_BYTES (64 * 1024 * 1024)
+#define REQUEST_TIMEOUT_US (10 * US_PER_S)
+/* Before a request goes out it may wait for credentials: each source of the chain has limits of its own,
+ * which add up to less. */
+#define CREDENTIALS_WAIT_US (120 * US_PER_S)
 
 void cloudwatch_set_timer(struct cloudwatch *cloudwatch, struct loop_timer *timer, struct mono due,
 	void (*callback)(void *user))
@@ -152,6 +156,19 @@ static void flush(struct sink *sink, struct mono deadline, void (*flushed)(void 
 	cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer, mono_now(), on_publish);
 }
 
+/* A flush ends at its deadline whatever happens. */
+static bool is_stuck(const struct sink *sink, struct mono now)
+{
+	const struct cloudwatch *cloudwatch = (const struct cloudwatch *)sink;
+
+	if (cloudwatch->is_flushing)
+		return false;
+	if (cloudwatch->is_sending)
+		return mono_since(now, cloudwatch->sending_since) > cloudwatch->send_limit_us;
+	return sink->counters.datums_waiting > 0 && !loop_timer_is_running(&cloudwatch->publish_timer) &&
+	       !loop_timer_is_running(&cloudwatch->pump_timer);
+}
+
 static void cloudwatch_free(struct sink *sink)
 {
 	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
@@ -175,7 +192,7 @@ static int64_t or_default(int64_t value, int64_t default_)
 struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carrier *carrier,
 	const struct sink_cloudwatch_options *options)
 {
-	static const struct sink_kind kind = { .put = put, .flush = flush, .free = cloudwatch_free };
+	static const struct sink_kind kind = { .put = put, .flush = flush, .is_stuck = is_stuck, .free = cloudwatch_free };
 	struct cloudwatch *cloudwatch = calloc(1, sizeof *cloudwatch);
 
 	if (!cloudwatch) {
@@ -190,6 +207,7 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 	cloudwatch->spread_us = options->spread_us;
 	cloudwatch->random = options->random_seed;
 	cloudwatch->backfill_interval_us = or_default(options->backfill_interval_us, 10 * US_PER_S);
+	cloudwatch->send_limit_us = or_default(options->request_timeout_us, REQUEST_TIMEOUT_US) + CREDENTIALS_WAIT_US;
 	cloudwatch->pace = (struct cloudwatch_pace){
 		.retry_base_us = or_default(options->retry_base_us, 200 * US_PER_MS),
 		.throttle_base_us = or_default(options->throttle_base_us, US_PER_S),

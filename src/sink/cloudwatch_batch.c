@@ -199,6 +199,7 @@ static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
 	if (err)
 		return err;
 	cloudwatch->is_sending = true;
+	cloudwatch->sending_since = mono_now();
 	cloudwatch->sink.counters.requests++;
 	if (cloudwatch->batch_source == CLOUDWATCH_SOURCE_BACKLOG)
 		cloudwatch->backfill_at = mono_add(mono_now(), cloudwatch->backfill_interval_us);

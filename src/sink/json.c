@@ -55,6 +55,14 @@ static void flush(struct sink *sink, struct mono deadline, void (*flushed)(void 
 	flushed(user);
 }
 
+/* Nothing ever waits. */
+static bool is_stuck(const struct sink *sink, struct mono now)
+{
+	(void)sink;
+	(void)now;
+	return false;
+}
+
 static void json_free(struct sink *sink)
 {
 	struct json *json = (struct json *)sink;
@@ -65,7 +73,7 @@ static void json_free(struct sink *sink)
 
 struct sink *sink_json_new(FILE *stream, const char *namespace_)
 {
-	static const struct sink_kind kind = { .put = put, .flush = flush, .free = json_free };
+	static const struct sink_kind kind = { .put = put, .flush = flush, .is_stuck = is_stuck, .free = json_free };
 	struct json *json = calloc(1, sizeof *json);
 
 	if (!json)

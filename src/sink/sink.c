@@ -39,6 +39,11 @@ void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *u
 	sink->kind->flush(sink, deadline, flushed, user);
 }
 
+bool sink_is_stuck(const struct sink *sink, struct mono now)
+{
+	return sink->kind->is_stuck(sink, now);
+}
+
 void sink_read_counters(const struct sink *sink, struct sink_counters *ret_counters)
 {
 	*ret_counters = sink->counters;

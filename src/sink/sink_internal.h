@@ -18,6 +18,7 @@
 struct sink_kind {
 	void (*put)(struct sink *sink, struct datum *datum); /* already accounted as taken and waiting */
 	void (*flush)(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
+	bool (*is_stuck)(const struct sink *sink, struct mono now);
 	void (*free)(struct sink *sink);
 };
 
@@ -118,6 +119,7 @@ struct cloudwatch {
 	size_t queue_max_bytes;
 	int64_t spread_us;
 	int64_t backfill_interval_us;
+	int64_t send_limit_us;         /* the longest that a request may be in flight */
 	struct cloudwatch_pace pace;
 	uint64_t random;
 
@@ -132,6 +134,7 @@ struct cloudwatch {
 	uint64_t batch_generation;
 	struct buf body;               /* compressed; borrowed by the carrier while sending */
 	bool is_sending;
+	struct mono sending_since;
 
 	struct cloudwatch_queue parts[CLOUDWATCH_PARTS_MAX];
 	size_t part_count;

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the service manager is told of the daemon (sd_notify(3))."""
 
+import os
+import signal
+import time
+
 import pytest
 
 import probe_command
@@ -13,9 +17,9 @@ def manager():
         yield made
 
 
-def start(runner, manager, probes, *words, env=None, **options):
-    env = {**probe_command.STATIC_CREDENTIALS, **(env or {})}
-    return runner.start(probes, *words, env={**env, **manager.env()}, **options)
+def start(runner, manager, probes, *words, watchdog_s=None, env=None, **options):
+    env = {**probe_command.STATIC_CREDENTIALS, **manager.env(watchdog_s), **(env or {})}
+    return runner.start(probes, *words, env=env, **options)
 
 
 def test_ready_comes_when_runs_are_scheduled_and_the_end_is_told(runner, world, manager):
@@ -76,3 +80,47 @@ def test_a_socket_that_is_none_is_said_once(command):
     daemon.wait_for_line("event=idle")
     daemon.stop()
     assert daemon.log.count("event=no_notify_socket") == 1
+
+
+# ---- the watchdog
+
+def test_the_watchdog_is_fed_at_half_its_interval(runner, world, manager):
+    daemon = start(runner, manager, {"web": world.http("fed")}, watchdog_s=2)
+    manager.wait_for("WATCHDOG", 5)
+    times = [message["at"] for message in manager.of("WATCHDOG")]
+    assert max(later - sooner for sooner, later in zip(times, times[1:])) < 2
+    assert times[4] - times[0] > 4 * 0.9
+    daemon.stop()
+
+
+def test_a_daemon_that_does_not_turn_feeds_nothing(runner, world, manager):
+    """Stopped like one that hangs in a call; after a second the manager would have ended it."""
+    daemon = start(runner, manager, {"web": world.http("hung")}, watchdog_s=1)
+    manager.wait_for("WATCHDOG", 2)
+    daemon.signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    daemon.wait_until(lambda: time.monotonic() - stopped > 2, "two seconds")
+    assert not [message for message in manager.of("WATCHDOG") if message["at"] > stopped + 0.4]
+    fed = len(manager.of("WATCHDOG"))
+    daemon.signal(signal.SIGCONT)
+    manager.wait_for("WATCHDOG", fed + 2)
+    daemon.stop()
+
+
+@pytest.mark.parametrize("fault", ["silent", "deny", "error_500", "reset_before"])
+def test_an_outage_of_cloudwatch_starves_no_watchdog(runner, world, gate, manager, fault):
+    gate.set_faults([{"action": fault}])
+    daemon = start(runner, manager, {"web": world.http(f"out-{fault}".replace("_", "-"))}, watchdog_s=2,
+                   agent={"shutdown_timeout": "1s"})
+    manager.wait_for("WATCHDOG", 6)
+    times = [message["at"] for message in manager.of("WATCHDOG")]
+    assert max(later - sooner for sooner, later in zip(times, times[1:])) < 2
+    daemon.stop()
+    assert "event=stuck" not in daemon.log
+
+
+def test_a_watchdog_of_another_process_is_not_fed(runner, world, manager):
+    daemon = start(runner, manager, {"web": world.http("other")}, watchdog_s=1, env={"WATCHDOG_PID": str(os.getpid())})
+    manager.wait_for_status("1 healthy")
+    daemon.stop()
+    assert not manager.of("WATCHDOG")
