@@ -111,6 +111,9 @@ bool target_address_is_denied(const union address *address);
 /* True when both would probe alike in every respect (reload keeps such a probe's state). */
 bool target_is_equal(const struct target *a, const struct target *b);
 
+/* The same of who is asked for names. */
+bool target_resolver_is_equal(const struct target_resolver *a, const struct target_resolver *b);
+
 /* Compiles a PCRE2 pattern into *ret_pattern (text copied); on ERR_SYNTAX *ret_why (gives, caller
  * frees) says what and where. target_pattern_set_text makes a substring pattern. */
 int target_pattern_compile(const char *text, struct target_pattern *ret_pattern, char **ret_why);

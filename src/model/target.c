@@ -76,7 +76,7 @@ static bool texts_are_equal(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool resolvers_are_equal(const struct target_resolver *a, const struct target_resolver *b)
+bool target_resolver_is_equal(const struct target_resolver *a, const struct target_resolver *b)
 {
 	if (a->mode != b->mode || a->server_count != b->server_count)
 		return false;
@@ -160,6 +160,6 @@ static bool expectations_are_equal(const struct target *a, const struct target *
 bool target_is_equal(const struct target *a, const struct target *b)
 {
 	return strcmp(a->name, b->name) == 0 && timers_are_equal(a, b) && health_rules_are_equal(a, b) &&
-	       resolvers_are_equal(&a->resolver, &b->resolver) && requests_are_equal(a, b) &&
+	       target_resolver_is_equal(&a->resolver, &b->resolver) && requests_are_equal(a, b) &&
 	       expectations_are_equal(a, b);
 }
