@@ -97,6 +97,10 @@ void aggregate_close_all(struct aggregate *aggregate, struct wall now);
  * emitted, and published as ClockSkewSeconds beside each Heartbeat while it is not zero. */
 void aggregate_set_skew(struct aggregate *aggregate, int64_t skew_us);
 
+/* Whether the configuration on disk was refused: 1 in ConfigReloadFailed beside each Heartbeat while it
+ * is so. */
+void aggregate_set_reload_failed(struct aggregate *aggregate, bool has_failed);
+
 /* Samples that came after their period had closed. */
 uint64_t aggregate_late_samples(const struct aggregate *aggregate);
 

@@ -72,6 +72,9 @@ void resolver_cancel(struct resolver_query *query);
 size_t resolver_servers(struct resolver *resolver, const struct target_resolver *servers,
 	union address ret_servers[static TARGET_RESOLVERS_MAX], bool *ret_is_local);
 
+/* At most so many datagrams a second from now on; 0: no limit. */
+void resolver_set_max_rate(struct resolver *resolver, int max_rate);
+
 struct resolver_counters {
 	uint64_t datagrams;  /* sent, all servers; a question over TCP counts two more */
 	uint64_t questions;

@@ -105,6 +105,9 @@ void sink_put(struct sink *sink, struct datum *datum);
  * sink; from then on datums put are dropped likewise. The json sink calls back before it returns. */
 void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
 
+/* At most one request of backlog in that time, from the next one on. */
+void sink_set_backfill_interval(struct sink *sink, int64_t interval_us);
+
 /* True when it does not move on: a request is in flight for longer than it may take, or datums wait and
  * nothing is planned that would send them. An outage is no such thing: the next attempt is planned. */
 bool sink_is_stuck(const struct sink *sink, struct mono now);

@@ -49,6 +49,7 @@ struct aggregate {
 	int64_t noted_us[NOTED_MAX]; /* ring: starts of the minutes noted last, told of or not */
 	size_t noted_next;
 	int64_t skew_us;             /* whole seconds */
+	bool has_reload_failed;
 	uint64_t unplaced[AGGREGATE_COUNTER_COUNT]; /* counts that found no memory for their period */
 	uint64_t late_samples;
 };
@@ -324,6 +325,8 @@ static void emit_alive(struct aggregate *aggregate, size_t index)
 	emit_for_agent(aggregate, &emitter, METRIC_ID_HEARTBEAT, 1);
 	if (aggregate->skew_us != 0)
 		emit_for_agent(aggregate, &emitter, METRIC_ID_CLOCK_SKEW_SECONDS, aggregate->skew_us / US_PER_S);
+	if (aggregate->has_reload_failed)
+		emit_for_agent(aggregate, &emitter, METRIC_ID_CONFIG_RELOAD_FAILED, 1);
 	aggregate->unplaced[AGGREGATE_SAMPLES_DROPPED] += emitter.lost;
 }
 
@@ -445,6 +448,11 @@ void aggregate_set_skew(struct aggregate *aggregate, int64_t skew_us)
 	int64_t half = skew_us < 0 ? -US_PER_S / 2 : US_PER_S / 2;
 
 	aggregate->skew_us = (skew_us + half) / US_PER_S * US_PER_S;
+}
+
+void aggregate_set_reload_failed(struct aggregate *aggregate, bool has_failed)
+{
+	aggregate->has_reload_failed = has_failed;
 }
 
 uint64_t aggregate_late_samples(const struct aggregate *aggregate)

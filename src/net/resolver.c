@@ -129,6 +129,11 @@ void resolver_cancel(struct resolver_query *query)
 	resolver_query_leave(query);
 }
 
+void resolver_set_max_rate(struct resolver *resolver, int max_rate)
+{
+	resolver_budget_change(&resolver->budget, max_rate, mono_now());
+}
+
 void resolver_read_counters(const struct resolver *resolver, struct resolver_counters *ret_counters)
 {
 	*ret_counters = resolver->counters;

@@ -28,6 +28,15 @@ static void refresh(struct resolver_budget *budget, struct mono now)
 		budget->level += elapsed_us * budget->max_rate;
 }
 
+void resolver_budget_change(struct resolver_budget *budget, int max_rate, struct mono now)
+{
+	assert(max_rate >= 0);
+	refresh(budget, now);
+	budget->max_rate = max_rate;
+	if (budget->level > max_rate * ONE_DATAGRAM)
+		budget->level = max_rate * ONE_DATAGRAM;
+}
+
 bool resolver_budget_allows(struct resolver_budget *budget, struct mono now)
 {
 	refresh(budget, now);

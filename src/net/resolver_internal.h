@@ -45,6 +45,9 @@ struct resolver_budget {
 
 void resolver_budget_init(struct resolver_budget *budget, int max_rate);
 
+/* Another rate from now on; a debt stays. */
+void resolver_budget_change(struct resolver_budget *budget, int max_rate, struct mono now);
+
 /* Whether one more may leave now. */
 bool resolver_budget_allows(struct resolver_budget *budget, struct mono now);
 

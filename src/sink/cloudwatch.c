@@ -156,6 +156,13 @@ static void flush(struct sink *sink, struct mono deadline, void (*flushed)(void 
 	cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer, mono_now(), on_publish);
 }
 
+static void set_backfill_interval(struct sink *sink, int64_t interval_us)
+{
+	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
+
+	cloudwatch->backfill_interval_us = interval_us;
+}
+
 /* A flush ends at its deadline whatever happens. */
 static bool is_stuck(const struct sink *sink, struct mono now)
 {
@@ -192,7 +199,8 @@ static int64_t or_default(int64_t value, int64_t default_)
 struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carrier *carrier,
 	const struct sink_cloudwatch_options *options)
 {
-	static const struct sink_kind kind = { .put = put, .flush = flush, .is_stuck = is_stuck, .free = cloudwatch_free };
+	static const struct sink_kind kind = { .put = put, .flush = flush,
+		.set_backfill_interval = set_backfill_interval, .is_stuck = is_stuck, .free = cloudwatch_free };
 	struct cloudwatch *cloudwatch = calloc(1, sizeof *cloudwatch);
 
 	if (!cloudwatch) {

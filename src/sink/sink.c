@@ -39,6 +39,12 @@ void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *u
 	sink->kind->flush(sink, deadline, flushed, user);
 }
 
+void sink_set_backfill_interval(struct sink *sink, int64_t interval_us)
+{
+	if (sink->kind->set_backfill_interval)
+		sink->kind->set_backfill_interval(sink, interval_us);
+}
+
 bool sink_is_stuck(const struct sink *sink, struct mono now)
 {
 	return sink->kind->is_stuck(sink, now);

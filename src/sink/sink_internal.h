@@ -18,6 +18,7 @@
 struct sink_kind {
 	void (*put)(struct sink *sink, struct datum *datum); /* already accounted as taken and waiting */
 	void (*flush)(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
+	void (*set_backfill_interval)(struct sink *sink, int64_t interval_us); /* NULL: nothing ever waits */
 	bool (*is_stuck)(const struct sink *sink, struct mono now);
 	void (*free)(struct sink *sink);
 };

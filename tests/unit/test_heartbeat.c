@@ -172,6 +172,29 @@ static void skew_moves_timestamps_and_is_published(void **state)
 	bench_free(bench);
 }
 
+static void a_refused_configuration_is_told_beside_each_heartbeat(void **state)
+{
+	struct bench *bench = bench_new();
+
+	(void)state;
+	close_at(bench, NOON);
+	close_at(bench, NOON + 2 * MINUTE);
+	assert_true(samples_of(bench, "ConfigReloadFailed", -1) == 0);
+	aggregate_set_reload_failed(bench->aggregate, true);
+	forget(bench);
+	live(bench, NOON + 3 * MINUTE, NOON + 6 * MINUTE + GRACE);
+	for (int i = 3; i < 6; i++) {
+		assert_true(samples_of(bench, "ConfigReloadFailed", NOON + i * MINUTE) == 1);
+		assert_true(sum_of(bench, "ConfigReloadFailed", NOON + i * MINUTE) == 1);
+	}
+	aggregate_set_reload_failed(bench->aggregate, false);
+	forget(bench);
+	close_at(bench, NOON + 9 * MINUTE);
+	assert_true(samples_of(bench, "Heartbeat", -1) > 0);
+	assert_true(samples_of(bench, "ConfigReloadFailed", -1) == 0);
+	bench_free(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_step_back_reopens_nothing),
 		cmocka_unit_test(a_period_ahead_of_the_clock_does_not_wait_for_it),
 		cmocka_unit_test(skew_moves_timestamps_and_is_published),
+		cmocka_unit_test(a_refused_configuration_is_told_beside_each_heartbeat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,25 @@ static void over_the_budget_a_question_waits_before_its_time_starts(void **state
 	assert_int_equal(counters(setting).datagrams, 4);
 }
 
+static void another_rate_holds_from_the_next_question_on(void **state)
+{
+	struct setting *setting = *state;
+	struct asked asked[4];
+
+	set_budget(setting, 1);
+	ask(setting, &asked[0], "first.example");
+	resolver_set_max_rate(setting->resolver, 0);
+	ask(setting, &asked[1], "second.example");
+	assert_int_equal(asked[1].started, 1);
+	resolver_set_max_rate(setting->resolver, 1);
+	resolver_set_max_rate(setting->resolver, 1000); /* what was spent is not given back */
+	ask(setting, &asked[2], "third.example");
+	assert_int_equal(asked[2].started, 0);
+	for (int i = 0; i < 3; i++)
+		wait_for(setting, &asked[i]);
+	assert_int_equal(counters(setting).waited, 1);
+}
+
 static void an_equal_question_joins_one_that_waits(void **state)
 {
 	struct setting *setting = *state;
@@ -258,6 +277,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, resolver_setting_up, resolver_setting_down)
 	const struct CMUnitTest tests[] = {
 		CASE(over_the_budget_a_question_waits_before_its_time_starts),
+		CASE(another_rate_holds_from_the_next_question_on),
 		CASE(an_equal_question_joins_one_that_waits),
 		CASE(over_the_budget_an_answer_within_its_ttl_is_used_again),
 		CASE(an_answer_without_ttl_is_never_used_again),

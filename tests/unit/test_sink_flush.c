@@ -63,6 +63,25 @@ static void a_flush_sends_the_backlog_without_pauses(void **state)
 	bench_free(bench);
 }
 
+static void another_pace_holds_for_the_backlog(void **state)
+{
+	struct sink_cloudwatch_options options = bench_options();
+	struct bench *bench;
+
+	(void)state;
+	options.backfill_interval_us = 3600 * US_PER_S;
+	bench = bench_with(options);
+	sink_set_backfill_interval(bench->sink, US_PER_MS);
+	bench->class_ = AWS_CLASS_UNREACHABLE;
+	for (int i = 0; i < 3; i++) {
+		put_values(bench, 1000 * i, 1000);
+		wait_until(bench, has_replies, (double)bench->request_count + 1);
+	}
+	bench->class_ = AWS_CLASS_OK;
+	drain(bench);
+	bench_free(bench);
+}
+
 static void a_flush_ends_at_its_deadline(void **state)
 {
 	struct bench *bench = bench_new();
@@ -325,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_flush_does_not_wait_for_the_publish_moment),
 		cmocka_unit_test(a_flush_of_nothing_ends_by_itself),
 		cmocka_unit_test(a_flush_sends_the_backlog_without_pauses),
+		cmocka_unit_test(another_pace_holds_for_the_backlog),
 		cmocka_unit_test(a_flush_ends_at_its_deadline),
 		cmocka_unit_test(a_flush_that_cannot_succeed_in_time_ends_early),
 		cmocka_unit_test(a_flush_retries_within_its_deadline),
