@@ -87,6 +87,7 @@ static void diagnose_now(struct agent_probe *probe)
 		probe->diagnosis = calloc(1, sizeof *probe->diagnosis);
 	if (probe->diagnosis) {
 		probe->diagnosis->started = mono_now();
+		agent->diagnosed = probe;
 		agent->diagnose = diagnose_start(&agent->diagnose_context, probe->target, &options, on_diagnosed, probe);
 	}
 	if (!agent->diagnose)
@@ -132,6 +133,18 @@ void agent_diagnosis_unwant(struct agent_probe *probe)
 {
 	diagnosis_queue_remove(&probe->agent->diagnosis_queue, probe);
 	plan(probe->agent);
+}
+
+void agent_diagnosis_forget(struct agent_probe *probe)
+{
+	struct agent *agent = probe->agent;
+
+	diagnosis_queue_remove(&agent->diagnosis_queue, probe);
+	if (agent->diagnose && agent->diagnosed == probe) {
+		diagnose_cancel(agent->diagnose);
+		agent->diagnose = NULL;
+	}
+	plan(agent);
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
- * agent_identity.c finds out who and where it is, agent_runs.c drives the probes, agent_metrics.c
+ * agent_identity.c finds out who and where it is, agent_probe.c makes and ends the probes, agent_runs.c
+ * drives them, agent_metrics.c
  * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
  * causes, agent_status.c tells it all, agent_notify.c and agent_watchdog.c tell the service manager. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
@@ -57,13 +58,15 @@ void agent_identity_stop(struct agent_identity *identity); /* NULL is fine */
  * when no such dimension does. Borrowed from facts. */
 const char *agent_identity_fact(const struct imds_facts *facts, const char *dimension);
 
-/* ---- agent_runs ---- */
+/* ---- agent_probe ---- */
 
 /* One configured probe and its state. */
 struct agent_probe {
 	struct agent *agent;
 	struct target *target;           /* a reference */
 	struct aggregate_series *series;
+	struct aggregate_series *next_series; /* in the new windows, while they are being made */
+	uint32_t schedule_id;            /* 0: not scheduled */
 	struct probe *running;           /* NULL: between runs */
 	struct wall scheduled;           /* of the running one */
 	struct mono began;               /* it, too */
@@ -73,7 +76,24 @@ struct agent_probe {
 	struct health health;
 	struct latency_hour hour;
 	struct agent_diagnosis *diagnosis; /* owned; NULL: never diagnosed */
+	bool is_retired;                 /* no longer configured; goes when its run has ended */
+	struct agent_probe *next_retired;
 };
+
+/* Scheduled from its next instant on. NULL: no memory. */
+struct agent_probe *agent_probe_new(struct agent *agent, struct target *target);
+
+/* It has no run. NULL is fine. */
+void agent_probe_free(struct agent_probe *probe);
+
+/* It is no longer configured: no further runs. One that goes on ends, and counts, as ever; the probe goes
+ * with it. */
+void agent_probe_retire(struct agent_probe *probe);
+
+/* The run of a retired probe has ended. */
+void agent_probe_bury(struct agent_probe *probe);
+
+/* ---- agent_runs ---- */
 
 struct agent_counters { /* scheduled = run + missed, always; a run that goes on counts when it ends */
 	uint64_t scheduled;
@@ -85,6 +105,12 @@ struct agent_counters { /* scheduled = run + missed, always; a run that goes on 
 
 /* Makes one entry for each target; false: no memory. */
 bool agent_runs_start(struct agent *agent);
+
+/* Takes what is due, so that no instant of a probe that is about to go is left uncounted. */
+void agent_runs_take_due(struct agent *agent);
+
+/* Looks again when the next run is due. */
+void agent_runs_plan(struct agent *agent);
 
 /* No new runs from now on. Those that go on may still end. */
 void agent_runs_stop_scheduling(struct agent *agent);
@@ -128,6 +154,9 @@ void agent_diagnosis_start(struct agent *agent);
 /* The probe has turned unhealthy, or healthy again. */
 void agent_diagnosis_want(struct agent_probe *probe);
 void agent_diagnosis_unwant(struct agent_probe *probe);
+
+/* The probe goes: its turn, or the diagnosis under way, too. */
+void agent_diagnosis_forget(struct agent_probe *probe);
 
 /* Ends the one under way; no other begins. */
 void agent_diagnosis_stop(struct agent *agent);
@@ -193,8 +222,9 @@ struct agent {
 	struct schedule *schedule;
 	uint64_t skipped_seen;    /* of schedule_skipped: counted as missed already */
 	struct loop_timer due_timer;
-	struct agent_probe *probes;
+	struct agent_probe **probes;         /* owned, each; in the order of the configuration */
 	size_t probe_count;
+	struct agent_probe *retired;
 	size_t in_flight;
 	struct agent_counters counters;
 
@@ -209,6 +239,7 @@ struct agent {
 	struct diagnosis_queue diagnosis_queue;
 	struct loop_timer diagnosis_timer;
 	struct diagnose *diagnose;           /* under way; NULL: none */
+	struct agent_probe *diagnosed;       /* by it */
 
 	struct status_socket *status;        /* NULL: none */
 	struct notify *notify;               /* NULL: nobody listens */

@@ -30,7 +30,7 @@ static void describe_probes(const struct agent *agent, char ret_line[static NOTI
 	size_t count[HEALTH_UNHEALTHY + 1] = { 0 };
 
 	for (size_t i = 0; i < agent->probe_count; i++)
-		count[agent->probes[i].health.state]++;
+		count[agent->probes[i]->health.state]++;
 	(void)snprintf(ret_line, NOTIFY_STATUS_SIZE,
 		"%zu probes: %zu healthy, %zu unhealthy, %zu unknown; %" PRId64 " samples waiting", agent->probe_count,
 		count[HEALTH_HEALTHY], count[HEALTH_UNHEALTHY], count[HEALTH_UNKNOWN], samples_waiting(agent));

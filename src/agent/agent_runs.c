@@ -18,7 +18,7 @@ static void on_due(void *user);
 
 /* Looks at the schedule every few seconds even when nothing is due: only schedule_take sees that the
  * wall clock was stepped. */
-static void plan_next(struct agent *agent)
+void agent_runs_plan(struct agent *agent)
 {
 	struct mono due;
 	struct mono latest = mono_add(mono_now(), LOOK_AGAIN_US);
@@ -72,7 +72,12 @@ static void on_finished(void *user, struct result *result)
 	if (aggregate_add(probe->series, result) != 0)
 		log_err("target=%s event=sample_dropped cause=\"%s\"", probe->target->name, err_text(ERR_NOMEM));
 	log_change(probe, result);
-	agent_health_take(probe, result);
+	if (probe->is_retired) {
+		result_done(result);
+		agent_probe_bury(probe);
+	} else {
+		agent_health_take(probe, result);
+	}
 	agent_metrics_plan(agent);
 	agent_run_ended(agent);
 }
@@ -121,9 +126,8 @@ static void count_skipped(struct agent *agent)
 	count_missed(agent, wall_now(), skipped);
 }
 
-static void on_due(void *user)
+void agent_runs_take_due(struct agent *agent)
 {
-	struct agent *agent = user;
 	struct schedule_due due;
 
 	while (schedule_take(agent->schedule, mono_now(), wall_now(), &due)) {
@@ -131,23 +135,17 @@ static void on_due(void *user)
 		start_run(agent, &due);
 	}
 	count_skipped(agent);
-	plan_next(agent);
+}
+
+static void on_due(void *user)
+{
+	struct agent *agent = user;
+
+	agent_runs_take_due(agent);
+	agent_runs_plan(agent);
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */
-
-static bool add_probe(struct agent *agent, struct target *target)
-{
-	struct agent_probe *probe = &agent->probes[agent->probe_count];
-	uint32_t id;
-
-	*probe = (struct agent_probe){ .agent = agent, .target = target_hold(target) };
-	agent->probe_count++;
-	agent_health_start(probe);
-	probe->series = agent_metrics_series(agent, target);
-	return probe->series && schedule_add(agent->schedule, target->name, target->interval_us, probe,
-					mono_now(), wall_now(), &id) == 0;
-}
 
 bool agent_runs_start(struct agent *agent)
 {
@@ -157,10 +155,13 @@ bool agent_runs_start(struct agent *agent)
 	agent->probes = calloc(conf->target_count + 1, sizeof *agent->probes);
 	if (!agent->schedule || !agent->probes)
 		return false;
-	for (size_t i = 0; i < conf->target_count; i++)
-		if (!add_probe(agent, conf->targets[i]))
+	while (agent->probe_count < conf->target_count) {
+		agent->probes[agent->probe_count] = agent_probe_new(agent, conf->targets[agent->probe_count]);
+		if (!agent->probes[agent->probe_count])
 			return false;
-	plan_next(agent);
+		agent->probe_count++;
+	}
+	agent_runs_plan(agent);
 	return true;
 }
 
@@ -169,29 +170,32 @@ void agent_runs_stop_scheduling(struct agent *agent)
 	loop_timer_stop(agent->loop, &agent->due_timer);
 }
 
+static void cancel_run(struct agent_probe *probe)
+{
+	struct agent *agent = probe->agent;
+
+	if (!probe->running)
+		return;
+	probe_cancel(probe->running);
+	probe->running = NULL;
+	agent->in_flight--;
+	count_missed(agent, probe->scheduled, 1);
+}
+
 void agent_runs_cancel(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->probe_count; i++) {
-		struct agent_probe *probe = &agent->probes[i];
-
-		if (!probe->running)
-			continue;
-		probe_cancel(probe->running);
-		probe->running = NULL;
-		agent->in_flight--;
-		count_missed(agent, probe->scheduled, 1);
+	for (size_t i = 0; i < agent->probe_count; i++)
+		cancel_run(agent->probes[i]);
+	while (agent->retired) {
+		cancel_run(agent->retired);
+		agent_probe_bury(agent->retired);
 	}
 }
 
 void agent_runs_free(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->probe_count; i++) {
-		if (agent->probes[i].series)
-			aggregate_series_end(agent->probes[i].series);
-		agent_health_free(&agent->probes[i]);
-		agent_diagnosis_free(&agent->probes[i]);
-		target_drop(agent->probes[i].target);
-	}
+	for (size_t i = 0; i < agent->probe_count; i++)
+		agent_probe_free(agent->probes[i]);
 	free(agent->probes);
 	agent->probes = NULL;
 	agent->probe_count = 0;

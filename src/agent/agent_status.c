@@ -62,7 +62,7 @@ static const char *streak_name(const struct health *health)
 static json_t *probe_to_json(void *user, size_t index)
 {
 	struct agent *agent = user;
-	struct agent_probe *probe = &agent->probes[index];
+	struct agent_probe *probe = agent->probes[index];
 	const struct result *last = probe->last;
 	struct latency_hour_summary hour;
 

@@ -24,17 +24,24 @@ static int64_t late_us(const struct loop_timer *timer, struct mono now)
 	return loop_timer_is_running(timer) ? mono_since(now, timer->due) : INT64_MAX;
 }
 
+static int64_t run_late_us(const struct agent_probe *probe, struct mono now)
+{
+	return probe->running ? mono_since(now, probe->began) - probe->target->timeout_us : 0;
+}
+
+static int64_t larger_us(int64_t a_us, int64_t b_us)
+{
+	return a_us > b_us ? a_us : b_us;
+}
+
 static int64_t latest_run_us(const struct agent *agent, struct mono now)
 {
 	int64_t latest_us = 0;
 
-	for (size_t i = 0; i < agent->probe_count; i++) {
-		const struct agent_probe *probe = &agent->probes[i];
-		int64_t beyond_us = mono_since(now, probe->began) - probe->target->timeout_us;
-
-		if (probe->running && beyond_us > latest_us)
-			latest_us = beyond_us;
-	}
+	for (size_t i = 0; i < agent->probe_count; i++)
+		latest_us = larger_us(latest_us, run_late_us(agent->probes[i], now));
+	for (const struct agent_probe *probe = agent->retired; probe; probe = probe->next_retired)
+		latest_us = larger_us(latest_us, run_late_us(probe, now));
 	return latest_us;
 }
 
