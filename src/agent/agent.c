@@ -2,6 +2,7 @@
 /* The life of the daemon:
  *   start:    notify → loop → net → aws → signals → watchdog → status → identity (asks who and where we are) → metrics → runs
  *             → diagnosis
+ *   SIGHUP:   agent_reload.c
  *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
  *   free:     exact reverse of start
  * A second SIGTERM or SIGINT skips the waiting: what the windows hold is printed or counted as dropped. */
@@ -29,7 +30,6 @@
 #define MINUTE_US (60 * US_PER_S)
 #define SAME_SIGNAL_US (200 * US_PER_MS)
 
-static const int stop_signals[2] = { SIGTERM, SIGINT };
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
@@ -90,6 +90,7 @@ static void stop(struct agent *agent)
 
 	agent->is_stopping = true;
 	agent->stop_deadline = mono_add(now, shutdown_us);
+	agent_reload_stop(agent);
 	agent_notify_stopping(agent);
 	if (!agent->is_running) {
 		loop_stop(agent->loop);
@@ -138,6 +139,12 @@ static void on_stop_signal(void *user, int signal_number)
 	} else if (mono_since(mono_now(), agent->stop_began) > SAME_SIGNAL_US) {
 		stop_at_once(agent);
 	}
+}
+
+static void on_reload_signal(void *user, int signal_number)
+{
+	(void)signal_number;
+	agent_reload_begin(user);
 }
 
 /* ---- the start ---------------------------------------------------------------------------- */
@@ -254,13 +261,24 @@ static void find_identity(void *user)
 		give_up(agent, err_text(ERR_NOMEM));
 }
 
+/* The wait between two tries stays as long as it has become. */
+void agent_find_identity_again(struct agent *agent)
+{
+	if (!agent->identity && !loop_timer_is_running(&agent->identity_retry))
+		return;
+	agent_identity_stop(agent->identity);
+	agent->identity = NULL;
+	loop_timer_stop(agent->loop, &agent->identity_retry);
+	find_identity(agent);
+}
+
 static const char *setting(const char *value, const char *none)
 {
 	return strcmp(value, none) == 0 ? NULL : value;
 }
 
 /* Now, not inside the first run: a bundle takes longer to load than a service takes to answer. */
-static void load_trust(const struct agent *agent)
+void agent_load_trust(const struct agent *agent)
 {
 	for (size_t i = 0; i < agent->conf->target_count; i++) {
 		const struct target *target = agent->conf->targets[i];
@@ -292,14 +310,19 @@ static bool start_net(struct agent *agent)
 	agent->context = (struct probe_context){ .loop = agent->loop, .resolver = agent->resolver,
 		.http = agent->http, .credentials = agent->credentials, .region = "",
 		.lag_limit_us = LAG_LIMIT_US };
-	load_trust(agent);
+	agent_load_trust(agent);
 	return agent->credentials != NULL;
 }
 
 static bool start_signals(struct agent *agent)
 {
-	for (size_t i = 0; i < 2; i++) {
-		agent->signals[i] = loop_signal_start(agent->loop, stop_signals[i], on_stop_signal, agent);
+	static const struct {
+		int number;
+		void (*callback)(void *user, int signal_number);
+	} signals[AGENT_SIGNALS] = { { SIGTERM, on_stop_signal }, { SIGINT, on_stop_signal }, { SIGHUP, on_reload_signal } };
+
+	for (size_t i = 0; i < AGENT_SIGNALS; i++) {
+		agent->signals[i] = loop_signal_start(agent->loop, signals[i].number, signals[i].callback, agent);
 		if (!agent->signals[i])
 			return false;
 	}
@@ -313,6 +336,7 @@ static void stop_all(struct agent *agent)
 		loop_timer_stop(agent->loop, &agent->stop_timer);
 		loop_timer_stop(agent->loop, &agent->minute_timer);
 		loop_timer_stop(agent->loop, &agent->identity_retry);
+		agent_reload_stop(agent);
 		agent_diagnosis_stop(agent);
 		loop_timer_stop(agent->loop, &agent->due_timer);
 		if (agent->in_flight > 0)
@@ -322,7 +346,7 @@ static void stop_all(struct agent *agent)
 		agent_identity_stop(agent->identity);
 		agent_status_stop(agent);
 		agent_watchdog_stop(agent);
-		for (size_t i = 0; i < 2; i++)
+		for (size_t i = 0; i < AGENT_SIGNALS; i++)
 			loop_signal_stop(agent->signals[i]);
 	}
 	credentials_free(agent->credentials);
@@ -338,7 +362,7 @@ static void stop_all(struct agent *agent)
 int agent_run(struct conf *conf, const struct agent_options *options)
 {
 	struct agent agent = { .conf = conf, .options = *options, .started_wall = wall_now(),
-		.started = mono_now() };
+		.started = mono_now(), .reload.loaded = wall_now() };
 
 	agent_notify_start(&agent);
 	if (start_net(&agent) && start_signals(&agent)) {

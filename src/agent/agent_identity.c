@@ -157,6 +157,11 @@ static bool dimensions_need_imds(const struct conf *conf)
 	return false;
 }
 
+bool agent_identity_lacks_facts(const struct agent_identity_facts *facts, const struct conf *conf)
+{
+	return !facts->imds.instance_id[0] && dimensions_need_imds(conf);
+}
+
 static void on_imds(void *user, int err, const struct imds_facts *facts, const char *hint)
 {
 	struct agent_identity *identity = user;

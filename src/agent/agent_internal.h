@@ -3,7 +3,7 @@
  * agent_identity.c finds out who and where it is, agent_probe.c makes and ends the probes, agent_runs.c
  * drives them, agent_metrics.c
  * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
- * causes, agent_status.c tells it all, agent_notify.c and agent_watchdog.c tell the service manager. */
+ * causes, agent_reload.c takes over another configuration, agent_status.c tells it all, agent_notify.c and agent_watchdog.c tell the service manager. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
 #define LATTICE_PROBE_AGENT_INTERNAL_H
 
@@ -35,8 +35,10 @@ struct sink;
 struct status_socket;
 
 #define AGENT_ID_SIZE 256
+#define AGENT_SIGNALS 3
 #define AGENT_REGION_SIZE 64
 #define AGENT_WAIT_SIZE 256
+#define AGENT_MISTAKE_SIZE 512
 
 /* ---- agent_identity ---- */
 
@@ -53,6 +55,9 @@ struct agent_identity_facts {
 struct agent_identity *agent_identity_start(struct agent *agent,
 	void (*found)(struct agent *agent, int err, const struct agent_identity_facts *facts, const char *why));
 void agent_identity_stop(struct agent_identity *identity); /* NULL is fine */
+
+/* True when dimension_sets asks for facts of the instance that were not asked for at the start. */
+bool agent_identity_lacks_facts(const struct agent_identity_facts *facts, const struct conf *conf);
 
 /* The value of a dimension that comes from the instance ("AvailabilityZone", …), "" when unknown; NULL
  * when no such dimension does. Borrowed from facts. */
@@ -125,6 +130,22 @@ void agent_runs_free(struct agent *agent);
 bool agent_metrics_start(struct agent *agent);
 struct aggregate_series *agent_metrics_series(struct agent *agent, const struct target *target);
 
+/* The longest any run may last, plus a second for what waits in the loop. */
+int64_t agent_metrics_grace_us(const struct conf *conf);
+
+struct agent_windows {
+	struct aggregate *aggregate;
+	struct dimension_set *agent_sets[2];
+};
+
+/* Makes new windows by the agent's configuration, and a next_series in them for each probe. *ret_before
+ * are those that go: to be put back, or ended. False: no memory, and all is as before. */
+bool agent_metrics_renew(struct agent *agent, struct agent_windows *ret_before);
+void agent_metrics_put_back(struct agent *agent, struct agent_windows *before);
+
+/* What is in them goes out as partial windows; each probe's next_series becomes its series. */
+void agent_metrics_end_before(struct agent *agent, struct agent_windows *before);
+
 /* Looks again when the next window closes; after every result. */
 void agent_metrics_plan(struct agent *agent);
 void agent_metrics_free(struct agent *agent);
@@ -187,6 +208,23 @@ void agent_notify_soon(struct agent *agent);
 void agent_notify_stopping(struct agent *agent);
 void agent_notify_stop(struct agent *agent);
 
+/* ---- agent_reload ---- */
+
+struct agent_reload {
+	struct loop_work *work;   /* reads the file; NULL: no reload is going on */
+	bool is_wanted;           /* another signal came meanwhile */
+	unsigned serial;          /* of the latest, from 1; in its log lines, which are no repeats of others */
+	struct wall loaded;       /* when the configuration that runs was read */
+	bool has_failed;          /* the one read since was refused: */
+	struct wall failed;
+	size_t mistakes;
+	char first[AGENT_MISTAKE_SIZE];
+};
+
+/* Reads the file again and takes over what differs. Once more, when one is going on already. */
+void agent_reload_begin(struct agent *agent);
+void agent_reload_stop(struct agent *agent);
+
 /* ---- agent_watchdog ---- */
 
 /* Nothing unless the service manager set a watchdog for this process. */
@@ -194,6 +232,12 @@ void agent_watchdog_start(struct agent *agent);
 void agent_watchdog_stop(struct agent *agent);
 
 /* ---- agent ---- */
+
+/* Reads the CA files of all probes, those that changed. */
+void agent_load_trust(const struct agent *agent);
+
+/* Finds out anew who and where the agent is, if it did not know yet. */
+void agent_find_identity_again(struct agent *agent);
 
 /* A run has ended (or was cancelled): shutdown may go on. */
 void agent_run_ended(struct agent *agent);
@@ -205,7 +249,7 @@ struct agent {
 	struct conf *conf; /* owned */
 	struct agent_options options;
 	struct loop *loop;
-	struct loop_signal *signals[2];
+	struct loop_signal *signals[AGENT_SIGNALS];
 
 	struct resolver *resolver;
 	struct http_client *http;
@@ -240,6 +284,8 @@ struct agent {
 	struct loop_timer diagnosis_timer;
 	struct diagnose *diagnose;           /* under way; NULL: none */
 	struct agent_probe *diagnosed;       /* by it */
+
+	struct agent_reload reload;
 
 	struct status_socket *status;        /* NULL: none */
 	struct notify *notify;               /* NULL: nobody listens */

@@ -182,8 +182,7 @@ static void on_dropped(void *user, enum sink_drop cause, double samples)
 		aggregate_count(agent->aggregate, AGGREGATE_SAMPLES_DROPPED, wall_now(), (uint64_t)samples);
 }
 
-/* The longest any run may last, plus a second for what waits in the loop. */
-static int64_t grace_us(const struct conf *conf)
+int64_t agent_metrics_grace_us(const struct conf *conf)
 {
 	int64_t longest_us = conf->defaults.timeout_us;
 
@@ -235,33 +234,112 @@ static struct sink *make_sink(struct agent *agent)
 			.dropped = on_dropped, .user = agent });
 }
 
-bool agent_metrics_start(struct agent *agent)
+/* By the agent's configuration; the first look notes that the agent is alive. */
+static bool make_windows(struct agent *agent)
 {
 	if (!make_agent_sets(agent))
 		return false;
 	agent->aggregate = aggregate_new(&(struct aggregate_options){
-		.period_us = agent->conf->period_us, .grace_us = grace_us(agent->conf),
+		.period_us = agent->conf->period_us, .grace_us = agent_metrics_grace_us(agent->conf),
 		.metrics = agent->conf->metrics, .failure_metrics_always = agent->conf->failure_metrics_always,
 		.agent_sets = { agent->agent_sets[0], agent->agent_sets[1] }, .emit = on_datum, .user = agent });
 	if (!agent->aggregate)
 		return false;
+	aggregate_set_skew(agent->aggregate, agent->is_skewed ? agent->context.skew_us : 0);
+	aggregate_set_reload_failed(agent->aggregate, agent->reload.has_failed);
+	aggregate_close_due(agent->aggregate, wall_now());
+	return true;
+}
+
+bool agent_metrics_start(struct agent *agent)
+{
+	if (!make_windows(agent))
+		return false;
 	agent->sink = make_sink(agent);
 	if (!agent->sink)
 		return false;
-	aggregate_close_due(agent->aggregate, wall_now());
 	agent_metrics_plan(agent);
 	return true;
 }
 
+/* ---- new windows ------------------------------------------------------------------------------ */
+
+static struct agent_windows windows_of(const struct agent *agent)
+{
+	return (struct agent_windows){ agent->aggregate, { agent->agent_sets[0], agent->agent_sets[1] } };
+}
+
+static void set_windows(struct agent *agent, const struct agent_windows *windows)
+{
+	agent->aggregate = windows->aggregate;
+	agent->agent_sets[0] = windows->agent_sets[0];
+	agent->agent_sets[1] = windows->agent_sets[1];
+}
+
+static void free_windows(struct agent_windows *windows)
+{
+	aggregate_free(windows->aggregate);
+	for (size_t i = 0; i < 2; i++)
+		dimension_set_drop(windows->agent_sets[i]);
+	*windows = (struct agent_windows){ 0 };
+}
+
+static bool make_series(struct agent_probe *probe)
+{
+	probe->next_series = agent_metrics_series(probe->agent, probe->target);
+	return probe->next_series != NULL;
+}
+
+static bool make_all_series(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->probe_count; i++)
+		if (!make_series(agent->probes[i]))
+			return false;
+	for (struct agent_probe *probe = agent->retired; probe; probe = probe->next_retired)
+		if (!make_series(probe))
+			return false;
+	return true;
+}
+
+bool agent_metrics_renew(struct agent *agent, struct agent_windows *ret_before)
+{
+	*ret_before = windows_of(agent);
+	set_windows(agent, &(struct agent_windows){ 0 });
+	if (make_windows(agent) && make_all_series(agent))
+		return true;
+	agent_metrics_put_back(agent, ret_before);
+	return false;
+}
+
+void agent_metrics_put_back(struct agent *agent, struct agent_windows *before)
+{
+	struct agent_windows new = windows_of(agent);
+
+	free_windows(&new);
+	set_windows(agent, before);
+}
+
+/* A run that has begun ends in a series of the new windows. Samples of one minute in two datums are no
+ * harm: CloudWatch adds datums of one timestamp up. */
+void agent_metrics_end_before(struct agent *agent, struct agent_windows *before)
+{
+	for (size_t i = 0; i < agent->probe_count; i++)
+		agent->probes[i]->series = agent->probes[i]->next_series;
+	for (struct agent_probe *probe = agent->retired; probe; probe = probe->next_retired)
+		probe->series = probe->next_series;
+	aggregate_close_all(before->aggregate, wall_now());
+	free_windows(before);
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
 void agent_metrics_free(struct agent *agent)
 {
+	struct agent_windows windows = windows_of(agent);
+
 	loop_timer_stop(agent->loop, &agent->close_timer);
-	aggregate_free(agent->aggregate);
-	agent->aggregate = NULL;
+	free_windows(&windows);
+	set_windows(agent, &windows);
 	sink_free(agent->sink);
 	agent->sink = NULL;
-	for (size_t i = 0; i < 2; i++) {
-		dimension_set_drop(agent->agent_sets[i]);
-		agent->agent_sets[i] = NULL;
-	}
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lattice-probe/log.h"
 #include "lattice-probe/notify.h"
@@ -36,6 +37,17 @@ static void describe_probes(const struct agent *agent, char ret_line[static NOTI
 		count[HEALTH_HEALTHY], count[HEALTH_UNHEALTHY], count[HEALTH_UNKNOWN], samples_waiting(agent));
 }
 
+/* A file that was refused must not be forgotten. */
+static void describe_refusal(const struct agent *agent, char line[static NOTIFY_STATUS_SIZE])
+{
+	size_t length = strlen(line);
+
+	if (agent->reload.has_failed)
+		(void)snprintf(line + length, NOTIFY_STATUS_SIZE - length,
+			"; the configuration on disk was refused, the one before stays in force: %.*s",
+			(int)(NOTIFY_STATUS_SIZE - length), agent->reload.first);
+}
+
 static void describe(const struct agent *agent, char ret_line[static NOTIFY_STATUS_SIZE])
 {
 	if (agent->is_stopping)
@@ -58,6 +70,7 @@ static void tell(struct agent *agent)
 	char line[NOTIFY_STATUS_SIZE];
 
 	describe(agent, line);
+	describe_refusal(agent, line);
 	if (!agent->is_ready || agent->is_ready_told) {
 		(void)notify_status(agent->notify, line);
 		return;

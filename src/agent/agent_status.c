@@ -143,16 +143,23 @@ static const char *state_name(const struct agent *agent)
 	return agent->is_running ? "running" : "starting";
 }
 
+static json_t *configuration_to_json(const struct agent_reload *reload)
+{
+	return json_pack("{s:o, s:o}", "loaded", instant_to_json(reload->loaded), "refused",
+		reload->has_failed ? json_pack("{s:o, s:I, s:o}", "at", instant_to_json(reload->failed), "mistakes",
+			(json_int_t)reload->mistakes, "first", words_to_json(reload->first)) : json_null());
+}
+
 static json_t *head_to_json(void *user)
 {
 	struct agent *agent = user;
 
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:f, s:o}", "version", PACKAGE_VERSION,
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:f, s:o}", "version", PACKAGE_VERSION,
 		"pid", (json_int_t)getpid(), "agent_id", agent->facts.agent_id, "fleet", agent->conf->fleet,
 		"state", state_name(agent), "started", instant_to_json(agent->started_wall), "uptime_s",
 		(json_int_t)(mono_since(mono_now(), agent->started) / US_PER_S), "runs", runs_to_json(&agent->counters),
-		"queue", queue_to_json(agent->sink), "credentials", credentials_to_json(agent), "clock_skew_s",
-		(double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver));
+		"configuration", configuration_to_json(&agent->reload), "queue", queue_to_json(agent->sink), "credentials",
+		credentials_to_json(agent), "clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver));
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */

@@ -91,16 +91,27 @@ __attribute__((format(printf, 2, 3))) static bool say(struct notify *notify, con
 		       (const struct sockaddr *)&notify->address, notify->address_bytes) == length;
 }
 
-/* One line: a newline would begin another assignment. systemd refuses what is no UTF-8, so a cut must
- * not leave half a character. */
+/* systemd refuses what is no UTF-8, so a text that was cut must not end in half a letter. */
+static size_t whole_letters(const char *text, size_t length)
+{
+	size_t behind = length; /* the last letter's first byte */
+	unsigned char first;
+	size_t wanted;
+
+	while (behind > 0 && ((unsigned char)text[behind - 1] & 0xc0) == 0x80)
+		behind--;
+	if (behind == 0)
+		return length;
+	first = (unsigned char)text[behind - 1];
+	wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+	return length - (behind - 1) < wanted ? behind - 1 : length;
+}
+
+/* A newline would begin another assignment. */
 static const char *one_line(const char *status, char ret_line[static NOTIFY_STATUS_SIZE])
 {
-	size_t length = strnlen(status, NOTIFY_STATUS_SIZE);
+	size_t length = whole_letters(status, strnlen(status, NOTIFY_STATUS_SIZE - 1));
 
-	if (length == NOTIFY_STATUS_SIZE)
-		do
-			length--;
-		while (length > 0 && ((unsigned char)status[length] & 0xc0) == 0x80);
 	for (size_t i = 0; i < length; i++)
 		ret_line[i] = (unsigned char)status[i] < 0x20 || status[i] == 0x7f ? '?' : status[i];
 	ret_line[length] = '\0';

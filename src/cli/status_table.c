@@ -290,6 +290,23 @@ static void print_agent(const struct table *table, const json_t *status)
 	cli_text_print_wrapped(&table->text, 0, line);
 }
 
+/* The file on disk is not what runs. */
+static void print_refusal(const struct table *table, const json_t *configuration)
+{
+	const json_t *refused = json_object_get(configuration, "refused");
+	char first[WORDS_SIZE];
+	char line[2 * WORDS_SIZE];
+	char age[32];
+
+	if (!json_is_object(refused))
+		return;
+	(void)snprintf(line, sizeof line, "configuration: the file was refused %s ago with %" PRId64 " mistake%s, and "
+		"the one before stays in force: %.800s", age_of(table, refused, "at", age), number_of(refused, "mistakes"),
+		number_of(refused, "mistakes") == 1 ? "" : "s", words_of(refused, "first", "?", first));
+	cli_text_adapt(&table->text, line);
+	cli_text_print_wrapped(&table->text, 0, line);
+}
+
 void status_table_print(FILE *stream, const struct cli_terminal *terminal, const json_t *status, int64_t now_us,
 	int rows)
 {
@@ -306,6 +323,7 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	print_runs(&table, json_object_get(status, "runs"));
 	print_queue(&table, json_object_get(status, "queue"));
 	print_credentials(&table, json_object_get(status, "credentials"));
+	print_refusal(&table, json_object_get(status, "configuration"));
 	print_agent(&table, status);
 }
 

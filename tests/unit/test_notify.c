@@ -124,6 +124,10 @@ static void a_long_status_is_cut_between_letters(void **state)
 		assert_true(strlen(heard) > NOTIFY_STATUS_SIZE);
 		assert_memory_equal(heard + strlen(heard) - 2, "\xc3\xa9", 2);
 	}
+	assert_true(notify_status(notify, "ab\xe2\x82")); /* cut by somebody else */
+	assert_string_equal(hear(), "STATUS=ab");
+	assert_true(notify_status(notify, "ab\xe2\x82\xac"));
+	assert_string_equal(hear(), "STATUS=ab\xe2\x82\xac");
 	notify_close(notify);
 }
 
