@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lattice-probe/nearest.h"
 #include "lattice-probe/parse.h"
 
 #define DNS_PORT 53
@@ -11,14 +12,14 @@
 static void refuse_server(struct conf_builder *builder, struct conf_setting *setting, const char *item,
 	bool is_alone)
 {
-	char nearest[CONF_WORD_SIZE];
+	char nearest[NEAREST_WORD_SIZE];
 	char shown[CONF_SHOWN_SIZE];
 
 	conf_findings_show(item, shown);
 	if (!is_alone && (strcmp(item, "system") == 0 || strcmp(item, "vpc") == 0))
 		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" stands alone or not at all; allowed are %s",
 			shown, setting->key->choices);
-	else if (conf_nearest_word(item, "system|vpc", nearest))
+	else if (nearest_word(item, "system|vpc", nearest))
 		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" is no resolver; did you mean %s?", shown,
 			nearest);
 	else

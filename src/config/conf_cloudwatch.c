@@ -6,6 +6,7 @@
 
 #include "lattice-probe/err.h"
 #include "lattice-probe/metric.h"
+#include "lattice-probe/nearest.h"
 #include "lattice-probe/parse.h"
 #include "lattice-probe/units.h"
 #include "lattice-probe/url.h"
@@ -163,12 +164,12 @@ int conf_cloudwatch_set_proxy(struct conf_builder *builder, struct conf_setting 
 static void refuse_metric(struct conf_builder *builder, struct conf_setting *setting, const char *name)
 {
 	const char *nearest = NULL;
-	unsigned best = conf_nearest_limit(strlen(name)) + 1;
+	unsigned best = nearest_limit(strlen(name)) + 1;
 	char shown[CONF_SHOWN_SIZE];
 
 	for (unsigned id = 0; id < METRIC_COUNT; id++) {
 		const struct metric *metric = metric_get((enum metric_id)id);
-		unsigned distance = conf_nearest_distance(name, metric->name, best);
+		unsigned distance = nearest_distance(name, metric->name, best);
 
 		if (metric->scope == METRIC_SCOPE_CHOSEN && distance < best) {
 			best = distance;

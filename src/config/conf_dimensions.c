@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lattice-probe/err.h"
+#include "lattice-probe/nearest.h"
 
 /* What a set may name besides the static dimensions: the probe, and facts from IMDS. */
 static const char facts[] = "Service|AvailabilityZone|AvailabilityZoneId|VpcId|SubnetId|InstanceId";
@@ -75,11 +76,11 @@ static bool set_has(const struct conf_dimension_set *set, const char *name)
 
 static void refuse_name(struct conf_builder *builder, struct conf_setting *setting, const char *name)
 {
-	char nearest[CONF_WORD_SIZE];
+	char nearest[NEAREST_WORD_SIZE];
 	char shown[CONF_SHOWN_SIZE];
 
 	conf_findings_show(name, shown);
-	if (conf_nearest_word(name, facts, nearest))
+	if (nearest_word(name, facts, nearest))
 		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" is no dimension; did you mean %s?", shown,
 			nearest);
 	else

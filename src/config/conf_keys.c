@@ -6,6 +6,7 @@
 #include "config_internal.h"
 
 #include "lattice-probe/conf.h"
+#include "lattice-probe/nearest.h"
 #include "lattice-probe/units.h"
 
 #define A CONF_SECTION_AGENT
@@ -201,7 +202,7 @@ const struct conf_key *conf_keys_find(const char *name, enum conf_section sectio
 /* Only the part up to the dot counts against a family: its NAME is the user's own. */
 static unsigned distance_to(const struct conf_key *key, const char *name, unsigned limit)
 {
-	char part[CONF_WORD_SIZE];
+	char part[NEAREST_WORD_SIZE];
 	size_t length = is_family(key) ? strcspn(name, ".") + 1 : strlen(name);
 
 	if (length > strlen(name))
@@ -210,13 +211,13 @@ static unsigned distance_to(const struct conf_key *key, const char *name, unsign
 		return limit + 1;
 	memcpy(part, name, length);
 	part[length] = '\0';
-	return conf_nearest_distance(part, key->name, limit);
+	return nearest_distance(part, key->name, limit);
 }
 
 const struct conf_key *conf_keys_nearest(const char *name, enum conf_section section)
 {
 	const struct conf_key *nearest = NULL;
-	unsigned best = conf_nearest_limit(strlen(name)) + 1;
+	unsigned best = nearest_limit(strlen(name)) + 1;
 
 	/* The section's own keys first, so that they win a tie. */
 	for (int own = 1; own >= 0; own--)

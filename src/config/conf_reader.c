@@ -8,6 +8,7 @@
 #include <ini.h>
 
 #include "lattice-probe/err.h"
+#include "lattice-probe/nearest.h"
 
 struct reader {
 	struct conf_lines lines;
@@ -136,12 +137,12 @@ static void open_probe(struct reader *reader, const char *name)
 
 static void refuse_section(struct reader *reader, const char *section)
 {
-	char nearest[CONF_WORD_SIZE];
+	char nearest[NEAREST_WORD_SIZE];
 	char shown[CONF_SHOWN_SIZE];
 
 	reader->lines.skips_keys = true;
 	conf_findings_show(section, shown);
-	if (conf_nearest_word(section, "agent|cloudwatch|probe", nearest))
+	if (nearest_word(section, "agent|cloudwatch|probe", nearest))
 		MISTAKE(reader, NULL, "there is no section [%s]; did you mean [%s%s]?", shown, nearest,
 			strcmp(nearest, "probe") == 0 ? " NAME" : "");
 	else
@@ -233,7 +234,7 @@ static void open_key(struct reader *reader, const char *name)
 static int on_text(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = user;
-	char piece_name[CONF_WORD_SIZE * 2];
+	char piece_name[NEAREST_WORD_SIZE * 2];
 
 	reader->lines.was_handled = true;
 	if (reader->err)

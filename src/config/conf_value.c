@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lattice-probe/err.h"
+#include "lattice-probe/nearest.h"
 #include "lattice-probe/parse.h"
 #include "lattice-probe/units.h"
 
@@ -179,11 +180,11 @@ static void set_choice(struct conf_builder *builder, struct conf_setting *settin
 	const struct conf_key *key = setting->key;
 	int place = place_of(setting->value, key->choices);
 	unsigned value = (unsigned)place;
-	char nearest[CONF_WORD_SIZE];
+	char nearest[NEAREST_WORD_SIZE];
 	char shown[CONF_SHOWN_SIZE];
 
 	if (place < 0) {
-		bool is_near = conf_nearest_word(setting->value, key->choices, nearest);
+		bool is_near = nearest_word(setting->value, key->choices, nearest);
 
 		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" is none of %s%s%s%s",
 			conf_findings_show(setting->value, shown), key->choices, is_near ? "; did you mean " : "",

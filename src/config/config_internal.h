@@ -107,19 +107,6 @@ void conf_findings_sort(struct conf_findings *findings);
 /* A value for a message: cut, nothing unprintable in it. Returns ret_shown. */
 const char *conf_findings_show(const char *value, char ret_shown[static CONF_SHOWN_SIZE]);
 
-/* ---- conf_nearest: what a misspelt word was meant to be ---- */
-
-/* Letters to insert, drop, change or swap to make one of the other, at most limit + 1. */
-unsigned conf_nearest_distance(const char *a, const char *b, unsigned limit);
-
-/* How far a word of that length may be off and still be meant. */
-unsigned conf_nearest_limit(size_t length);
-
-#define CONF_WORD_SIZE 64
-
-/* The word of "a|b|c" that is meant, copied to ret_word; false when none comes near. */
-bool conf_nearest_word(const char *word, const char *words, char ret_word[static CONF_WORD_SIZE]);
-
 /* ---- conf_lines: lines of a file, judged and fed to inih ---- */
 
 enum conf_event {       /* what the text is that inih hands to its handler */

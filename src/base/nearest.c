@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_internal.h"
+#include "lattice-probe/nearest.h"
 
 #include <string.h>
 
@@ -9,13 +9,13 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /* Row by row over a, keeping the last three rows: Damerau's distance with adjacent swaps. */
-unsigned conf_nearest_distance(const char *a, const char *b, unsigned limit)
+unsigned nearest_distance(const char *a, const char *b, unsigned limit)
 {
-	unsigned rows[3][CONF_WORD_SIZE];
+	unsigned rows[3][NEAREST_WORD_SIZE];
 	size_t a_length = strlen(a);
 	size_t b_length = strlen(b);
 
-	if (a_length >= CONF_WORD_SIZE || b_length >= CONF_WORD_SIZE || a_length > b_length + limit ||
+	if (a_length >= NEAREST_WORD_SIZE || b_length >= NEAREST_WORD_SIZE || a_length > b_length + limit ||
 	    b_length > a_length + limit)
 		return limit + 1;
 	for (unsigned j = 0; j <= b_length; j++)
@@ -37,26 +37,26 @@ unsigned conf_nearest_distance(const char *a, const char *b, unsigned limit)
 }
 
 /* One letter in three, at most three. */
-unsigned conf_nearest_limit(size_t length)
+unsigned nearest_limit(size_t length)
 {
 	return length < 6 ? 1 : length < 12 ? 2 : 3;
 }
 
-bool conf_nearest_word(const char *word, const char *words, char ret_word[static CONF_WORD_SIZE])
+bool nearest_word(const char *word, const char *words, char ret_word[static NEAREST_WORD_SIZE])
 {
-	unsigned best = conf_nearest_limit(strlen(word)) + 1;
+	unsigned best = nearest_limit(strlen(word)) + 1;
 	bool found = false;
 
 	while (*words) {
 		size_t length = strcspn(words, "|");
-		char candidate[CONF_WORD_SIZE];
+		char candidate[NEAREST_WORD_SIZE];
 
 		if (length < sizeof candidate) {
 			unsigned distance;
 
 			memcpy(candidate, words, length);
 			candidate[length] = '\0';
-			distance = conf_nearest_distance(word, candidate, best);
+			distance = nearest_distance(word, candidate, best);
 			if (distance < best) {
 				best = distance;
 				found = true;
