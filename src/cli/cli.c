@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_internal.h"
 
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,7 +9,48 @@
 
 #include "lattice-probe/conf.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/nearest.h"
 #include "lattice-probe/target.h"
+
+/* ---- wrong usage -------------------------------------------------------------------------- */
+
+/* NULL: none comes near. */
+static const char *nearest_option(const char *name, const struct option *options)
+{
+	unsigned best = nearest_limit(strlen(name)) + 1;
+	const char *nearest = NULL;
+
+	for (; options->name; options++) {
+		unsigned distance = nearest_distance(name, options->name, best);
+
+		if (distance < best) {
+			best = distance;
+			nearest = options->name;
+		}
+	}
+	return nearest;
+}
+
+int cli_refuse_option(char *const *argv, const struct option *options, void (*print_usage)(FILE *stream))
+{
+	/* getopt(3): optopt is 0 when it was a long one, and that is the word it read last. */
+	const char *word = optopt == 0 ? argv[optind - 1] : "";
+
+	if (strncmp(word, "--", 2) == 0) {
+		char name[NEAREST_WORD_SIZE];
+		const char *nearest;
+
+		(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+		nearest = nearest_option(name, options);
+		if (nearest)
+			fprintf(stderr, "lattice-probe: did you mean --%s?\n", nearest);
+	}
+	fputc('\n', stderr);
+	print_usage(stderr);
+	return CLI_EXIT_USAGE;
+}
+
+/* ---- the configuration -------------------------------------------------------------------- */
 
 void cli_print_finding(const struct conf_finding *finding)
 {

@@ -16,6 +16,7 @@
 struct conf;
 struct conf_finding;
 struct evidence_daemon;
+struct option;
 struct result;
 struct target;
 
@@ -34,6 +35,10 @@ int cmd_diagnose(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+
+/* For what getopt_long has just refused, and said so: the option that was meant, where one comes near, and the
+ * usage. Returns CLI_EXIT_USAGE. */
+int cli_refuse_option(char *const *argv, const struct option *options, void (*print_usage)(FILE *stream));
 
 /* Loads the configuration and prints every mistake and warning to stderr. NULL: exit with
  * CLI_EXIT_USAGE. */

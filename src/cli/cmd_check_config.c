@@ -30,8 +30,9 @@ static void print_usage(FILE *stream)
 	      "  -c, --config FILE  the configuration; conf.d/*.conf beside it is read after it\n"
 	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --json         print one JSON object\n"
+	      "  -h, --help         print this\n"
 	      "\n"
-	      "Exit status: 0 no mistakes, 2 mistakes or wrong usage\n",
+	      "Exit status: 0 no mistakes, 2 mistakes or wrong usage, 3 no memory.\n",
 		stream);
 }
 
@@ -290,7 +291,7 @@ int cmd_check_config(int argc, char **argv)
 		case 'c': path = optarg; break;
 		case 'j': as_json = true; break;
 		case 'h': print_usage(stdout); return CLI_EXIT_OK;
-		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		default: return cli_refuse_option(argv, options, print_usage);
 		}
 	}
 	if (optind < argc) {

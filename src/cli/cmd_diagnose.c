@@ -61,6 +61,7 @@ static void print_usage(FILE *stream)
 	      "      --verbose      show every step's question, and what is masked otherwise:\n"
 	      "                     account ids and names of roles\n"
 	      "      --no-aws       ask neither the control plane nor CloudWatch\n"
+	      "  -h, --help         print this\n"
 	      "\n"
 	      "Exit status: 0 the service answers as expected, 1 a problem was found, 2 usage\n"
 	      "or configuration, 3 the evidence does not say.\n",
@@ -208,7 +209,7 @@ int cmd_diagnose(int argc, char **argv)
 		case 'v': session.verbose = true; break;
 		case 'n': session.asks_aws = false; break;
 		case 'h': print_usage(stdout); return CLI_EXIT_OK;
-		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		default: return cli_refuse_option(argv, options, print_usage);
 		}
 	}
 	if (argc - optind != 1) {

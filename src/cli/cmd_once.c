@@ -62,6 +62,7 @@ static void print_usage(FILE *stream)
 	      "  -c, --config FILE  the configuration, not needed when only URLs are given\n"
 	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --json         print {\"results\": […], \"ok\": N, \"failed\": N}\n"
+	      "  -h, --help         print this\n"
 	      "\n"
 	      "Exit status: 0 all ok, 1 a probe failed, 2 usage or configuration, 3 could not\n"
 	      "tell (this host's own trouble: descriptors, credentials, a denied address).\n",
@@ -337,7 +338,7 @@ int cmd_once(int argc, char **argv)
 		case 'c': path = optarg; break;
 		case 'j': json = true; break;
 		case 'h': print_usage(stdout); return CLI_EXIT_OK;
-		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		default: return cli_refuse_option(argv, options, print_usage);
 		}
 	}
 	log_start(STDERR_FILENO, LOG_LEVEL_WARNING);

@@ -20,7 +20,11 @@ static void print_usage(FILE *stream)
 	      "  -c, --config FILE  the configuration\n"
 	      "                     (" CLI_CONF_PATH ")\n"
 	      "      --dry-run      print each datum as a JSON line instead of sending it\n"
-	      "      --verbose      log every run\n",
+	      "      --verbose      log every run\n"
+	      "  -h, --help         print this\n"
+	      "\n"
+	      "Exit status: 0 stopped as asked, 1 it could not start or could not go on,\n"
+	      "2 usage or configuration.\n",
 		stream);
 }
 
@@ -52,7 +56,7 @@ int cmd_run(int argc, char **argv)
 		case 'n': agent.dry_run = true; break;
 		case 'v': level = LOG_LEVEL_DEBUG; break;
 		case 'h': print_usage(stdout); return CLI_EXIT_OK;
-		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		default: return cli_refuse_option(argv, options, print_usage);
 		}
 	}
 	if (optind < argc) {

@@ -40,8 +40,9 @@ static void print_usage(FILE *stream)
 	      "      --json         the agent's answer as JSON\n"
 	      "      --watch        again each second until q or Ctrl-C; a line each second\n"
 	      "                     when the output is no terminal\n"
+	      "  -h, --help         print this\n"
 	      "\n"
-	      "Exit: 0 all probes healthy, 1 some unhealthy, 2 usage or configuration,\n"
+	      "Exit status: 0 all probes healthy, 1 some unhealthy, 2 usage or configuration,\n"
 	      "3 no agent answers, or it does not know of every probe yet.\n",
 		stream);
 }
@@ -292,7 +293,7 @@ int cmd_status(int argc, char **argv)
 		case 'j': chosen.is_json = true; break;
 		case 'w': chosen.watches = true; break;
 		case 'h': print_usage(stdout); return CLI_EXIT_OK;
-		default: print_usage(stderr); return CLI_EXIT_USAGE;
+		default: return cli_refuse_option(argv, options, print_usage);
 		}
 	}
 	if (optind < argc) {

@@ -3,7 +3,7 @@
 
 #include "cli_internal.h"
 
-#include <string.h>
+#include <getopt.h>
 
 #include <ares.h>
 #include <curl/curl.h>
@@ -19,6 +19,19 @@ struct library {
 	const char *version;
 };
 
+static void print_usage(FILE *stream)
+{
+	fputs("usage: lattice-probe version [--json]\n"
+	      "\n"
+	      "Shows the version and those of the libraries that are loaded.\n"
+	      "\n"
+	      "      --json         print one JSON object\n"
+	      "  -h, --help         print this\n"
+	      "\n"
+	      "Exit status: 0, or 2 for wrong usage.\n",
+		stream);
+}
+
 static void print_json(const struct library *libraries, size_t count)
 {
 	json_t *object = json_pack("{s:s, s:{}}", "version", PACKAGE_VERSION, "libraries");
@@ -31,7 +44,7 @@ static void print_json(const struct library *libraries, size_t count)
 	json_decref(object);
 }
 
-int cmd_version(int argc, char **argv)
+static int show(bool as_json)
 {
 	char pcre2_version[64] = "";
 	const struct library libraries[] = {
@@ -46,18 +59,34 @@ int cmd_version(int argc, char **argv)
 	const size_t count = sizeof libraries / sizeof *libraries;
 
 	(void)pcre2_config(PCRE2_CONFIG_VERSION, pcre2_version);
-	if (argc > 1 && strcmp(argv[1], "--json") == 0) {
+	if (as_json) {
 		print_json(libraries, count);
 		return CLI_EXIT_OK;
-	}
-	if (argc > 1) {
-		bool wants_help = strcmp(argv[1], "--help") == 0;
-
-		fputs("usage: lattice-probe version [--json]\n", wants_help ? stdout : stderr);
-		return wants_help ? CLI_EXIT_OK : CLI_EXIT_USAGE;
 	}
 	puts(PACKAGE_STRING);
 	for (size_t i = 0; i < count; i++)
 		printf("  %-8s %s\n", libraries[i].name, libraries[i].version);
 	return CLI_EXIT_OK;
+}
+
+int cmd_version(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	bool as_json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'j': as_json = true; break;
+		case 'h': print_usage(stdout); return CLI_EXIT_OK;
+		default: return cli_refuse_option(argv, options, print_usage);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "lattice-probe: version takes no argument '%s'\n", argv[optind]);
+		print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	return show(as_json);
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lattice-probe/nearest.h"
+
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -29,6 +31,7 @@ static const struct command commands[] = {
 static void print_usage(FILE *stream)
 {
 	fputs("usage: lattice-probe COMMAND [OPTION…]\n"
+	      "       lattice-probe help [COMMAND]\n"
 	      "\n"
 	      "Probes Amazon VPC Lattice services from inside a consumer VPC.\n"
 	      "\n",
@@ -36,7 +39,7 @@ static void print_usage(FILE *stream)
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		fprintf(stream, "  %-14s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
-	      "lattice-probe COMMAND --help says more about each.\n"
+	      "lattice-probe help COMMAND says more about each, man lattice-probe all of it.\n"
 	      "Try it now: lattice-probe once https://example.com\n",
 		stream);
 }
@@ -60,16 +63,53 @@ static int run_named(const struct command *command, int argc, char **argv)
 	return command->run(argc, argv);
 }
 
+/* NULL: there is none, and that is said. */
+static const struct command *find_command(const char *name)
+{
+	unsigned best = nearest_limit(strlen(name)) + 1;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		unsigned distance = nearest_distance(name, commands[i].name, best);
+
+		if (distance == 0)
+			return &commands[i];
+		if (distance < best) {
+			best = distance;
+			nearest = commands[i].name;
+		}
+	}
+	fprintf(stderr, "lattice-probe: there is no command '%s'", name);
+	if (nearest)
+		fprintf(stderr, "; did you mean %s?", nearest);
+	fputs("\n\n", stderr);
+	print_usage(stderr);
+	return NULL;
+}
+
+/* The words behind --help, -h or help: a command, or none. */
+static int run_help(int count, char **words)
+{
+	char option[] = "--help";
+	char *argv[] = { NULL, option, NULL };
+	const struct command *command;
+
+	if (count == 0) {
+		print_usage(stdout);
+		return CLI_EXIT_OK;
+	}
+	command = find_command(words[0]);
+	return command ? run_named(command, 2, argv) : CLI_EXIT_USAGE;
+}
+
 static int run_command(int argc, char **argv)
 {
-	if (strcmp(argv[1], "--version") == 0)
-		return cmd_version(argc - 1, argv + 1);
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return run_named(&commands[i], argc - 1, argv + 1);
-	fprintf(stderr, "lattice-probe: there is no command '%s'\n\n", argv[1]);
-	print_usage(stderr);
-	return CLI_EXIT_USAGE;
+	const struct command *command;
+
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+		return run_help(argc - 2, argv + 2);
+	command = find_command(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+	return command ? run_named(command, argc - 1, argv + 1) : CLI_EXIT_USAGE;
 }
 
 /* A socket must not take the number of a stdin, stdout or stderr that came closed: what is written
@@ -95,10 +135,6 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		print_usage(stderr);
 		return CLI_EXIT_USAGE;
-	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-		print_usage(stdout);
-		return CLI_EXIT_OK;
 	}
 	return after_output(run_command(argc, argv));
 }

@@ -77,16 +77,35 @@ def test_help_goes_to_stdout(command, word):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_each_command(command, name):
-    answer = command.command(name, "--help")
+@pytest.mark.parametrize("words", (("{}", "--help"), ("{}", "-h"), ("help", "{}"), ("--help", "{}")))
+def test_help_of_each_command(command, name, words):
+    answer = command.command(*(word.format(name) for word in words))
     assert answer.code == 0 and answer.stderr == ""
     assert answer.stdout.startswith(f"usage: lattice-probe {name}")
     assert not too_wide(answer.stdout)
 
 
-def test_an_unknown_command(command):
-    answer = command.command("probe")
+@pytest.mark.parametrize("words", (("probe",), ("help", "probe")))
+def test_an_unknown_command(command, words):
+    answer = command.command(*words)
     assert answer.code == 2 and answer.stdout == "" and "'probe'" in answer.stderr
+    assert "did you mean" not in answer.stderr
+
+
+def test_a_misspelt_command(command):
+    for words in (("sttaus",), ("help", "sttaus")):
+        answer = command.command(*words)
+        assert answer.code == 2 and "no command 'sttaus'; did you mean status?" in answer.stderr
+
+
+@pytest.mark.parametrize("words, meant", (
+    (("once", "--jason"), "json"), (("run", "--dry-runs"), "dry-run"), (("diagnose", "--noaws"), "no-aws"),
+    (("status", "--sokcet=/run/a.sock"), "socket"), (("check-config", "--confg", "a.conf"), "config"),
+    (("version", "--jsn"), "json"), (("once", "--quickly"), None), (("once", "-x"), None), (("status", "--socket"), None)))
+def test_a_misspelt_option(command, words, meant):
+    answer = command.command(*words)
+    assert answer.code == 2 and answer.stdout == "" and f"usage: lattice-probe {words[0]}" in answer.stderr
+    assert re.findall(r"did you mean --([\w-]+)\?", answer.stderr) == ([meant] if meant else [])
 
 
 @pytest.mark.parametrize("words", (
