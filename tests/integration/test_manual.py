@@ -98,6 +98,12 @@ def test_what_is_typed_has_hyphens_that_can_be_typed(name):
     assert not [line for block in literal for line in block.splitlines() if re.search(r"(?<!\\)-", line)]
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_examples_fit_beside_the_indent(pages, name):
+    """groff 1.23 indents by 7 columns, before it was 5."""
+    assert [line for block in pages[name].blocks for line in block.splitlines() if len(line) > 73] == []
+
+
 # ---- commands, options, exit statuses
 
 def test_each_command_has_a_section_and_a_line_of_the_synopsis(daemon_page):
@@ -260,7 +266,7 @@ def test_the_examples_of_the_configuration_are_good(conf_page, command):
 
 def test_the_mistakes_that_are_shown_are_those_that_come(conf_page, command):
     block = next(block for block in conf_page.blocks if "bad.conf" in block)
-    conf = write_conf(command, "[agent]\ntimeout = 5\nintervall = 10s\n[probe a]\nurl = ftp://example.com/\n"
+    conf = write_conf(command, "[agent]\ntimeout = 5\nflet = one\n[probe a]\nurl = ftp://example.com/\n"
                                "[cloudwatch]\nnamespace = Example\n")
     answer = command.command("check-config", "-c", conf)
     shown = answer.stderr.replace(str(conf), "bad.conf")
