@@ -120,14 +120,14 @@ static bool is_route_plain(const struct evidence_path *path)
 static void say_association(const struct diagnosis_view *view, struct diagnosis *ret_diagnosis)
 {
 	const struct evidence_control *control = &view->evidence->control;
+	const char *vpc_id = view->evidence->where.facts.vpc_id;
 
 	if (control->association_status[0])
 		diagnosis_say_summary(ret_diagnosis, "The association of this VPC with a service network is %s, not ACTIVE: "
 			"%s cannot be reached.", control->association_status, view->host);
 	else
-		diagnosis_say_summary(ret_diagnosis, "This VPC%s%s is associated with no service network: %s cannot be "
-			"reached.", view->evidence->where.facts.vpc_id[0] ? ", " : "",
-			view->evidence->where.facts.vpc_id, view->host);
+		diagnosis_say_summary(ret_diagnosis, "This VPC%s%s%s is associated with no service network: %s cannot "
+			"be reached.", vpc_id[0] ? ", " : "", vpc_id, vpc_id[0] ? "," : "", view->host);
 	if (control->association_failure[0])
 		diagnosis_say_why(ret_diagnosis, "AWS says of the association: %s", control->association_failure);
 	else
