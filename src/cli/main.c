@@ -87,14 +87,14 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* The words behind --help, -h or help: a command, or none. */
+/* The words behind --help, -h or help: a command, or none; help itself is what the usage says. */
 static int run_help(int count, char **words)
 {
 	char option[] = "--help";
 	char *argv[] = { NULL, option, NULL };
 	const struct command *command;
 
-	if (count == 0) {
+	if (count == 0 || strcmp(words[0], "help") == 0) {
 		print_usage(stdout);
 		return CLI_EXIT_OK;
 	}

@@ -70,9 +70,9 @@ def test_without_a_command_it_says_what_there_is(command):
         assert re.search(rf"^  {name} ", answer.stderr, re.MULTILINE)
 
 
-@pytest.mark.parametrize("word", ("--help", "-h", "help"))
-def test_help_goes_to_stdout(command, word):
-    answer = command.command(word)
+@pytest.mark.parametrize("words", (("--help",), ("-h",), ("help",), ("help", "help")))
+def test_help_goes_to_stdout(command, words):
+    answer = command.command(*words)
     assert answer.code == 0 and answer.stderr == "" and "usage: lattice-probe" in answer.stdout
 
 
