@@ -70,3 +70,17 @@ AC_DEFUN([LP_FORTIFY],
       HARDEN_CPPFLAGS="-D_FORTIFY_SOURCE=3"],
      [AC_MSG_RESULT([no])])
    CPPFLAGS=$lp_saved_CPPFLAGS])
+
+# LP_SYSTEMD_FOLDER(NAME, WHAT, UNDER-PREFIX): --with-NAME=DIR, the folder that WHAT is installed in;
+# `no` leaves it out. Without the option: that of systemd's .pc file when the prefix is the system's, so
+# that a user's own prefix, or that of make distcheck, needs no rights elsewhere.
+AC_DEFUN([LP_SYSTEMD_FOLDER],
+  [AC_ARG_WITH([$1],
+     [AS_HELP_STRING([--with-$1=DIR], [install $2 in DIR; no: leave it out])],
+     [],
+     [AS_CASE([$prefix],
+        [NONE|/usr|/usr/local], [with_$1=`$PKG_CONFIG --variable=$1 systemd 2>/dev/null`],
+        [with_$1='${prefix}/$3'])])
+   AS_CASE([$with_$1], [yes|""], [with_$1=/usr/$3])
+   AC_SUBST([$1], [$with_$1])
+   AM_CONDITIONAL([HAVE_]m4_toupper([$1]), [test "$with_$1" != no])])
