@@ -6,14 +6,25 @@ import re
 
 import laboratory
 import machine as machine_module
-from machine import wait_for
+from machine import now_us, wait_for
 
 CONF = "/etc/lattice-probe/lattice-probe.conf"
 CONF_D = "/etc/lattice-probe/conf.d"
 SOCKET = "/run/lattice-probe/status.sock"
 DROP_IN = "/etc/systemd/system/lattice-probe.service.d/lab.conf"
 WATCHDOG_S = 6
-ROLE = "role"  # what the metadata service writes into a session token; lab_credentials.Issuer
+TWIN = "lattice-probe-twin"  # a unit with the settings of ours, for another command
+# The folder of the socket is the agent's: the twin's end must not take it away.
+TWIN_SETTINGS = """
+[Service]
+Type=oneshot
+ExecStart=
+ExecStart={command}
+ExecReload=
+Restart=no
+RuntimeDirectory=
+WatchdogSec=0
+"""
 HEALTHZ = "https://{host}/healthz"
 PACE = """# SPDX-License-Identifier: Apache-2.0
 [agent]
@@ -46,6 +57,11 @@ class Agent:
         self.machine.run("chown", "root:lattice-probe", path)
         self.machine.run("chmod", "640", path)
 
+    def edit(self, text):
+        """Adds text to the configuration file; owner and mode stay."""
+        with open(self.machine.path(CONF), "a", encoding="utf-8") as file:
+            file.write(text)
+
     def pace(self):
         """A run a second, and values that are out after a few."""
         self.configure("pace", PACE)
@@ -75,13 +91,27 @@ class Agent:
         probes = self.probes()
         return set(probes) if all(each["outcome"] == "ok" for each in probes.values()) else None
 
-    def wait_for_line(self, pattern, *words):
+    def wait_for_line(self, pattern, since_us=0):
         """A line of the journal; returns the match."""
-        return wait_for(lambda: re.search(pattern, self.machine.journal(*words)), f"a line with {pattern}")
+        return wait_for(lambda: re.search(pattern, self.machine.journal(since_us=since_us)), f"a line with {pattern}")
 
-    def problems(self, *words):
+    def problems(self, since_us=0):
         """What the journal holds at warning or worse, of the agent and about its unit."""
-        return [line for line in self.machine.journal("--priority=warning", *words).splitlines() if line]
+        return [line for line in self.machine.journal("--priority=warning", since_us=since_us).splitlines() if line]
+
+    def run_in_sandbox(self, *command):
+        """Runs a command to its end as the unit would: its user, its view of the system, its filters. Returns what
+        it prints."""
+        unit = self.machine.say("systemctl", "cat", "lattice-probe")
+        self.machine.write(f"/etc/systemd/system/{TWIN}.service", unit + TWIN_SETTINGS.format(command=" ".join(command)))
+        self.machine.run("systemctl", "daemon-reload")
+        since = now_us()
+        self.machine.run("systemctl", "start", TWIN, check=False)
+        said = self.machine.journal("--identifier=lattice-probe", unit=TWIN, since_us=since)
+        self.machine.path(f"/etc/systemd/system/{TWIN}.service").unlink()
+        self.machine.run("systemctl", "reset-failed", TWIN, check=False)
+        self.machine.run("systemctl", "daemon-reload")
+        return said
 
     # -- what reaches CloudWatch
 

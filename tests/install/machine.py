@@ -23,6 +23,7 @@ HALT_TIMEOUT_S = 30
 WAIT_S = 40
 CA = "/usr/local/share/lab-ca.pem"
 IDENTITY = "/usr/local/share/lab-class"
+LUGGAGE = "/usr/local/share/lab-luggage"
 # What a login shell of root has; nothing of the caller's.
 ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8",
                "DEBIAN_FRONTEND=noninteractive")
@@ -56,6 +57,7 @@ class Machine:
         laboratory.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
         self.write("/etc/resolv.conf", "".join(f"nameserver {each}\n" for each in bending.NAMESERVERS))
         self.write(CA, self.lab.ca.read_text(encoding="utf-8"))
+        self.path(LUGGAGE).mkdir(parents=True)
         shutil.copytree(self.lab.folder / "class", self.root / IDENTITY.lstrip("/"))
         return self
 
@@ -138,8 +140,8 @@ class Machine:
         return self.path(path).read_text(encoding="utf-8")
 
     def bring(self, file):
-        """Copies a file of ours into /var/cache there; returns its name there."""
-        there = pathlib.PurePath("/var/cache") / pathlib.Path(file).name
+        """Copies a file of ours into LUGGAGE there; returns its name there."""
+        there = pathlib.PurePath(LUGGAGE) / pathlib.Path(file).name
         shutil.copyfile(file, self.path(there))
         return there
 
@@ -161,12 +163,14 @@ class Machine:
         """The main process's number in there; None when there is none."""
         return int(self.property("MainPID", unit)) or None
 
-    def journal(self, *words, unit="lattice-probe"):
-        return self.say("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit", unit, *words)
+    def kill(self, signal_name, pid):
+        """By the shell's own kill: a small Debian has no other."""
+        self.run("sh", "-ec", f"kill -{signal_name} {pid}")
 
-    def cursor(self):
-        """Where the journal stands, for journal(f"--after-cursor={…}")."""
-        return self.say("journalctl", "--no-pager", "--quiet", "--lines=1", "--output=export").partition("\n")[0].partition("=")[2]
+    def journal(self, *words, unit="lattice-probe", since_us=0):
+        """What the unit, and systemd about it, said since an instant (wall clock)."""
+        return self.say("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit", unit,
+                        f"--since=@{since_us / 1e6:.6f}", *words)
 
 
 def unit_hierarchies():
@@ -185,3 +189,8 @@ def wait_for(claim, what, seconds=WAIT_S):
             raise RuntimeError(f"waited {seconds} s in vain for {what}")
         time.sleep(0.05)
     return value
+
+
+def now_us():
+    """The wall clock: of this machine, of all in it, and of the gate's ledger."""
+    return time.time_ns() // 1000
