@@ -74,6 +74,7 @@ resource "aws_instance" "agent" {
     aws_iam_role_policy.package,
     aws_iam_role_policy_attachment.session_manager,
     aws_network_acl_rule.all,
+    aws_network_acl_rule.lattice_out,
     aws_route.consumer_default,
     aws_route_table_association.consumer,
     aws_vpc_endpoint.interface,
