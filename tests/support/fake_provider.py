@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Terraform provider that makes nothing: hashicorp/aws with the real arguments and an empty world.
 
-Terraform itself then validates, plans, applies and destroys the worked example. Provider(schema, answers)
-speaks Terraform's plugin protocol, version 5, on a port of loopback; `reattach` is the value of
-TF_REATTACH_PROVIDERS, by which Terraform uses it without installing anything. `answers` is {type: {attribute:
-value}}: what AWS would fill in; without an answer a text is made up. Needs grpcio and msgpack.
+Terraform itself then validates, plans, applies and destroys the worked example.
+usage: fake_provider.py SCHEMA ANSWERS       until SIGTERM
+It speaks Terraform's plugin protocol, version 5, on a port of loopback, and prints one line `reattach VALUE`:
+with TF_REATTACH_PROVIDERS=VALUE Terraform uses it without installing anything. SCHEMA is a file of what
+provider_schema.py gives, ANSWERS one of {kind: {attribute: value}}: what AWS would fill in. Without an answer
+a text is made up. Needs grpcio and msgpack.
 """
 
 import concurrent.futures
 import itertools
 import json
 import os
+import pathlib
+import signal
+import sys
 
 import grpc
 import msgpack
@@ -90,12 +95,13 @@ def dynamic(value):
 
 def block_message(body):
     fields = []
-    for name, argument in sorted(body.arguments.items()):
-        fields.append((2, message((1, name), (2, json.dumps(argument.type)), (4, argument.required),
-                                  (5, argument.settable and not argument.required), (6, argument.computed))))
-    for name, nested in sorted(body.blocks.items()):
-        fields.append((3, message((1, name), (2, block_message(nested.body)), (3, NESTING_LIST),
-                                  (4, int(nested.required)), (5, int(nested.single)))))
+    for name, argument in sorted(body["arguments"].items()):
+        is_optional = argument["settable"] and not argument["required"]
+        fields.append((2, message((1, name), (2, json.dumps(argument["type"])), (4, argument["required"]),
+                                  (5, is_optional), (6, argument["computed"]))))
+    for name, nested in sorted(body["blocks"].items()):
+        fields.append((3, message((1, name), (2, block_message(nested["body"])), (3, NESTING_LIST),
+                                  (4, int(nested["required"])), (5, int(nested["single"])))))
     return message(*fields)
 
 
@@ -115,14 +121,6 @@ class Provider:
         self.server.add_generic_rpc_handlers((self,))
         self.port = self.server.add_insecure_port("127.0.0.1:0")
 
-    def __enter__(self):
-        self.server.start()
-        return self
-
-    def __exit__(self, *_error):
-        self.server.stop(None).wait()
-
-    @property
     def reattach(self):
         return json.dumps({ADDRESS: {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True,
                                      "Addr": {"Network": "tcp", "String": f"127.0.0.1:{self.port}"}}})
@@ -159,8 +157,8 @@ class Provider:
     def refuse_computed(self, form, request):
         """What only the provider sets, Terraform leaves to the provider to refuse."""
         values = value_of(request[2])
-        for name, argument in self.body(form, request).arguments.items():
-            if not argument.settable and values.get(name) is not None:
+        for name, argument in self.body(form, request)["arguments"].items():
+            if not argument["settable"] and values.get(name) is not None:
                 return message((1, message((1, ERROR), (2, f"{name} cannot be set"))))
         return b""
 
@@ -173,8 +171,8 @@ class Provider:
     def on_PlanResourceChange(self, request):
         prior, planned = value_of(request.get(2)), value_of(request[3])
         if planned is not None and prior is None:
-            for name, argument in self.body("resource", request).arguments.items():
-                if argument.computed and planned.get(name) is None:
+            for name, argument in self.body("resource", request)["arguments"].items():
+                if argument["computed"] and planned.get(name) is None:
                     planned[name] = UNKNOWN
         return message((1, dynamic(planned)), (5, True))
 
@@ -194,11 +192,10 @@ class Provider:
         """Values with an answer, or something made up, for what AWS would say."""
         kind = request[1].decode()
         answers = self.answers.get(f"{form} {kind}", {})
-        for name, argument in self.body(form, request).arguments.items():
-            if values.get(name) is None and argument.computed or isinstance(values.get(name), msgpack.ExtType):
+        for name, argument in self.body(form, request)["arguments"].items():
+            if values.get(name) is None and argument["computed"] or isinstance(values.get(name), msgpack.ExtType):
                 answer = answers.get(name)
-                answer = answer(values) if callable(answer) else answer
-                values[name] = self.made_up(kind, name, argument.type) if answer is None else answer
+                values[name] = self.made_up(kind, name, argument["type"]) if answer is None else answer
         return values
 
     def made_up(self, kind, name, type_):
@@ -206,3 +203,17 @@ class Provider:
             return f"{kind.removeprefix('aws_')}-{name}-{next(self.numbers)}"
         simple = {"number": 0, "bool": False}
         return simple[type_] if isinstance(type_, str) else None
+
+
+def main():
+    schema, answers = (json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:3])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    provider = Provider(schema, answers)
+    provider.server.start()
+    print("reattach", provider.reattach(), flush=True)
+    signal.sigwait({signal.SIGTERM})
+    provider.server.stop(None).wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,12 +3,13 @@
 
 The provider itself comes from a registry that is not to be had everywhere; its bindings are a package of
 PyPI whose classes were generated from the provider's schema. They are read, never run:
-schema(BUILD FOLDER, kinds) gives {kind: Body} for kinds like "resource aws_vpc" and "data aws_partition".
-The package (59 MB) is fetched once for a build folder.
+schema(BUILD FOLDER, kinds) gives {kind: body} for "provider" and kinds like "resource aws_vpc" and "data
+aws_partition". A body is {"arguments": {name: {"type", "required", "computed", "settable"}}, "blocks": {name:
+{"body", "required", "single"}}}, types as Terraform writes them in JSON. The package (59 MB) is fetched once
+for a build folder.
 """
 
 import ast
-import dataclasses
 import hashlib
 import pathlib
 import re
@@ -22,27 +23,6 @@ MODULES = "cdktf_cdktf_provider_aws"
 # What each resource has besides its own arguments.
 META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioners"}
 ANCHOR = re.compile(r"#(\w+) \w+#\w+\}")
-
-
-@dataclasses.dataclass
-class Argument:
-    type: object  # as Terraform writes types in JSON
-    required: bool = False
-    computed: bool = False  # by the provider
-    settable: bool = True
-
-
-@dataclasses.dataclass
-class Nested:
-    body: object
-    required: bool
-    single: bool
-
-
-@dataclasses.dataclass
-class Body:
-    arguments: dict = dataclasses.field(default_factory=dict)
-    blocks: dict = dataclasses.field(default_factory=dict)
 
 
 def fetch(build):
@@ -113,21 +93,23 @@ class Module:
         return ["list", ["object", members]] if is_list else ["object", members]
 
     def body(self, name):
-        body = Body()
+        body = {"arguments": {}, "blocks": {}}
         for key, annotation, required, is_block in self.inputs(name):
             classes = [word for word in re.findall(r"\w+", annotation) if word in self.classes]
             if is_block and classes:
-                is_single = "Sequence" not in annotation
-                body.blocks[key] = Nested(self.body(classes[0]), required, is_single)
+                body["blocks"][key] = {"body": self.body(classes[0]), "required": required,
+                                       "single": "Sequence" not in annotation}
             else:
-                body.arguments[key] = Argument(self.type_of(annotation), required, not required)
+                body["arguments"][key] = {"type": self.type_of(annotation), "required": required,
+                                          "computed": not required, "settable": True}
         return body
 
     def resource(self, name):
         body = self.body(f"{name}Config")
         for key, annotation in self.outputs(name):
-            if key not in body.arguments and key not in body.blocks and not key.startswith(("cdktf", "internal")):
-                body.arguments[key] = Argument(self.type_of(annotation), computed=True, settable=False)
+            if key not in body["arguments"] and key not in body["blocks"]:
+                body["arguments"][key] = {"type": self.type_of(annotation), "required": False, "computed": True,
+                                          "settable": False}
         return body
 
 
