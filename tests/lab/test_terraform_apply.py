@@ -124,11 +124,32 @@ def test_the_example_is_checked(checked):
 
 # ---- by Terraform ----
 
-@pytest.fixture
-def example(tmp_path, moto_python):
-    made = terraform_example.Example(tmp_path, moto_python, BUILD)
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory, moto_python, schema):
+    made = terraform_example.Provider(tmp_path_factory.mktemp("provider"), moto_python, schema)
     yield made
     made.close()
+
+
+@pytest.fixture
+def example(tmp_path, provider):
+    return terraform_example.Example(tmp_path, provider)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, provider):
+    """The folders of examples that stand, with and without endpoints."""
+    folders = {}
+    for name in ("private-nat", "private-endpoints"):
+        made = terraform_example.Example(tmp_path_factory.mktemp(name), provider)
+        made.apply(**VARIANTS[name])
+        folders[name] = made.folder
+    return folders
+
+
+@pytest.fixture
+def applied(tmp_path, provider, built):
+    return terraform_example.Example(tmp_path, provider, built["private-nat"])
 
 
 def index_of(events, moment, address):
@@ -161,15 +182,12 @@ class TestTerraform:
         assert example.state() == {}
 
     @pytest.mark.parametrize("piece", PIECES)
-    def test_leaving_out_a_piece_changes_that_alone(self, example, piece):
-        variables = VARIANTS["private-endpoints"] if piece == "monitoring_endpoint" else {}
-        example.apply(**variables)
-        expected = PIECES[piece]
-        assert example.plan(without=piece, **variables) == expected
-        example.apply(without=piece, **variables)
-        assert set(example.plan(**variables)) == set(expected)
-        example.destroy(without=piece, **variables)
-        assert example.state() == {}
+    def test_leaving_out_a_piece_changes_that_alone(self, tmp_path, provider, built, piece):
+        name = "private-endpoints" if piece == "monitoring_endpoint" else "private-nat"
+        example = terraform_example.Example(tmp_path, provider, built[name])
+        assert example.plan(without=piece, **VARIANTS[name]) == PIECES[piece]
+        example.apply(without=piece, **VARIANTS[name])
+        assert set(example.plan(**VARIANTS[name])) == set(PIECES[piece])
 
     def test_the_policy_of_a_signed_service_is_left_out_too(self, example):
         example.apply(auth="sigv4")
@@ -181,9 +199,8 @@ class TestTerraform:
         assert done.returncode == 1
         assert words in " ".join(done.stderr.replace("│", " ").split())
 
-    def test_what_holds_an_interface_goes_before_its_subnet(self, example):
-        example.apply()
-        events = example.destroy()
+    def test_what_holds_an_interface_goes_before_its_subnet(self, applied):
+        events = applied.destroy()
         association = "aws_vpclattice_service_network_vpc_association.consumer"
         for first, later in [("aws_instance.agent", association), (association, "aws_subnet.consumer"),
                              (association, "aws_security_group.association"),
@@ -211,18 +228,16 @@ class TestTerraform:
         assert (invoke["Action"], invoke["Resource"]) == ("vpc-lattice-svcs:Invoke", f"{SERVICE_ARN}/healthz")
         assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in read["Action"])
 
-    def test_the_outputs_say_how_to_go_on(self, example):
-        example.apply()
-        outputs = example.outputs()
+    def test_the_outputs_say_how_to_go_on(self, applied):
+        outputs = applied.outputs()
         assert outputs["service_url"] == f"https://{HOST}/healthz"
         assert outputs["start_session"] == "aws ssm start-session --region us-east-1 --target i-0123456789abcdef0"
-        names = {values["alarm_name"] for address, values in example.state().items()
+        names = {values["alarm_name"] for address, values in applied.state().items()
                  if address.startswith("aws_cloudwatch_metric_alarm.")}
         assert set(outputs["alarm_names"]) == names and len(names) == 4
 
-    def test_the_dashboard_draws_the_series_that_the_alarms_watch(self, example):
-        example.apply()
-        state = example.state()
+    def test_the_dashboard_draws_the_series_that_the_alarms_watch(self, applied):
+        state = applied.state()
         drawn = set()
         for widget in json.loads(state["aws_cloudwatch_dashboard.this"]["dashboard_body"])["widgets"]:
             for metric in widget["properties"].get("metrics", []):

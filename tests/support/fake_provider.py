@@ -195,12 +195,14 @@ class Provider:
         for name, argument in self.body(form, request)["arguments"].items():
             if values.get(name) is None and argument["computed"] or isinstance(values.get(name), msgpack.ExtType):
                 answer = answers.get(name)
-                values[name] = self.made_up(kind, name, argument["type"]) if answer is None else answer
+                values[name] = self.made_up(f"{form} {kind}", name, argument["type"]) if answer is None else answer
         return values
 
     def made_up(self, kind, name, type_):
+        """Resources differ from each other; what is only looked up is the same each time."""
         if type_ == "string":
-            return f"{kind.removeprefix('aws_')}-{name}-{next(self.numbers)}"
+            number = next(self.numbers) if kind.startswith("resource ") else 0
+            return f"{kind.partition(' aws_')[2]}-{name}-{number}"
         simple = {"number": 0, "bool": False}
         return simple[type_] if isinstance(type_, str) else None
 

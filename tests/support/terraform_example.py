@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worked example under Terraform itself, with a provider that makes nothing.
 
-Example(folder, python, build) copies packaging/terraform into a folder of its own; apply(), plan() and
-destroy() run Terraform there. Nothing is installed and nothing leaves the machine.
+Provider(folder, python, schema) is that provider; Example(folder, provider) copies packaging/terraform into a
+folder of its own; apply(), plan() and destroy() run Terraform there. Nothing is installed and nothing leaves
+the machine.
 """
 
 import json
@@ -46,26 +47,30 @@ def schema(build):
     return provider_schema.schema(build, sorted({f"{block.kind} {block.labels[0]}" for block in things()} | {"provider"}))
 
 
-class Example:
-    def __init__(self, folder, python, build):
-        self.folder = folder / "example"
-        shutil.copytree(SOURCE, self.folder)
-        (folder / "schema.json").write_text(json.dumps(schema(build)), encoding="utf-8")
+class Provider:
+    def __init__(self, folder, python, schema):
+        (folder / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
         (folder / "answers.json").write_text(json.dumps(ANSWERS), encoding="utf-8")
-        self.provider = subprocess.Popen(
+        self.process = subprocess.Popen(
             [python, SUPPORT / "fake_provider.py", folder / "schema.json", folder / "answers.json"],
             stdout=subprocess.PIPE, text=True)
-        word, _space, reattach = self.provider.stdout.readline().partition(" ")
+        word, _space, self.reattach = self.process.stdout.readline().strip().partition(" ")
         assert word == "reattach", "the provider did not start"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
-        # No file of the user's, no question, and no look for a newer version.
-        self.environment = kept | {"TF_REATTACH_PROVIDERS": reattach.strip(), "TF_CLI_CONFIG_FILE": "/dev/null",
-                                   "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
     def close(self):
-        self.provider.send_signal(signal.SIGTERM)
-        self.provider.wait(10)
-        self.provider.stdout.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class Example:
+    def __init__(self, folder, provider, source=SOURCE):
+        self.folder = folder / "example"
+        shutil.copytree(source, self.folder)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
+        # No file of the user's, no question, and no look for a newer version.
+        self.environment = kept | {"TF_REATTACH_PROVIDERS": provider.reattach, "TF_CLI_CONFIG_FILE": "/dev/null",
+                                   "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
     def run(self, *words, **variables):
         """One command; variables besides those that have no default."""
@@ -83,7 +88,8 @@ class Example:
         """What Terraform did, as it says with -json: (moment, action, address)."""
         lines = [json.loads(line) for line in self.must(*words, "-auto-approve", "-json", **variables).splitlines()]
         return [(line["type"], line["hook"]["action"], line["hook"]["resource"]["addr"])
-                for line in lines if line["type"] in ("apply_start", "apply_complete")]
+                for line in lines
+                if line["type"] in ("apply_start", "apply_complete") and line["hook"]["action"] != "read"]
 
     def apply(self, **variables):
         return self.events("apply", **variables)
