@@ -210,10 +210,10 @@ class TestTerraform:
             assert index_of(events, "apply_complete", first) < index_of(events, "apply_start", later), (first, later)
 
     def test_the_configuration_written_is_the_agents(self, example, lattice_probe, tmp_path):
-        example.apply(auth="sigv4", region="eu-central-1")
+        example.apply(auth="sigv4")
         script = example.state()["aws_instance.agent"]["user_data"]
         text = script.partition("<<'CONFIGURATION'\n")[2].partition("CONFIGURATION\n")[0]
-        (tmp_path / "agent.conf").write_text(text.replace("us-east-1.on.aws", "eu-central-1.on.aws"), encoding="utf-8")
+        (tmp_path / "agent.conf").write_text(text, encoding="utf-8")
         done = subprocess.run([lattice_probe, "check-config", "-c", tmp_path / "agent.conf"], capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0, done.stderr
