@@ -102,6 +102,9 @@ void control_cancel(struct control *control); /* NULL is fine */
 /* The IAM action of a call: "vpc-lattice:ListServiceNetworkVpcAssociations". Static text. */
 const char *control_call_action(enum control_call call);
 
+/* Every IAM action that is made use of, by place from 0; NULL beyond the last. Static text. */
+const char *control_action(size_t place);
+
 /* Zones in which VPC Lattice is not to be had (User Guide, quotas), by id: "use1-az3". Pure. */
 bool control_zone_is_unsupported(const char *availability_zone_id);
 

@@ -25,6 +25,9 @@ int endpoint_format(const char *service, const char *region, const struct endpoi
  * What the variables say is copied, not judged. 0, ERR_SYNTAX, ERR_LIMIT. */
 int endpoint_find(const char *service, const char *region, char ret_url[static ENDPOINT_SIZE]);
 
+/* What an ARN of the region begins with: "aws", "aws-cn", "aws-us-gov", … Static text. */
+const char *endpoint_partition(const char *region);
+
 /* Letters, digits and hyphens in the shape of a region name. */
 bool endpoint_region_is_valid(const char *region);
 

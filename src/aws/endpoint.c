@@ -12,20 +12,21 @@
 /* What a region's name begins with, the longer beginnings first: "us-gov-" is not "us-". */
 struct partition {
 	const char *prefix;
+	const char *name;
 	const char *suffix;
 	const char *dual_stack_suffix;
 	bool fips_is_plain; /* the ordinary host is the FIPS one */
 };
 
 static const struct partition partitions[] = {
-	{ "us-gov-", "amazonaws.com", "api.aws", true },
-	{ "us-isob-", "sc2s.sgov.gov", "api.aws.scloud", false },
-	{ "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false },
-	{ "us-iso-", "c2s.ic.gov", "api.aws.ic.gov", false },
-	{ "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false },
-	{ "eusc-", "amazonaws.eu", "api.amazonwebservices.eu", false },
-	{ "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false },
-	{ "", "amazonaws.com", "api.aws", false }, /* regions yet unknown are of this one, as botocore has it */
+	{ "us-gov-", "aws-us-gov", "amazonaws.com", "api.aws", true },
+	{ "us-isob-", "aws-iso-b", "sc2s.sgov.gov", "api.aws.scloud", false },
+	{ "us-isof-", "aws-iso-f", "csp.hci.ic.gov", "api.aws.hci.ic.gov", false },
+	{ "us-iso-", "aws-iso", "c2s.ic.gov", "api.aws.ic.gov", false },
+	{ "eu-isoe-", "aws-iso-e", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", false },
+	{ "eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu", false },
+	{ "cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn", false },
+	{ "", "aws", "amazonaws.com", "api.aws", false }, /* regions yet unknown are of this one, as botocore has it */
 };
 
 static const struct partition *partition_of(const char *region)
@@ -35,6 +36,11 @@ static const struct partition *partition_of(const char *region)
 	while (strncmp(region, partition->prefix, strlen(partition->prefix)) != 0)
 		partition++;
 	return partition;
+}
+
+const char *endpoint_partition(const char *region)
+{
+	return partition_of(region)->name;
 }
 
 static bool is_lower(char character)

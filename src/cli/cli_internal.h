@@ -12,9 +12,9 @@
 #include <jansson.h>
 
 #include "lattice-probe/cli_text.h"
+#include "lattice-probe/conf.h"
+#include "lattice-probe/generate.h"
 
-struct conf;
-struct conf_finding;
 struct evidence_daemon;
 struct option;
 struct result;
@@ -34,6 +34,9 @@ int cmd_once(int argc, char **argv);
 int cmd_diagnose(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_iam_policy(int argc, char **argv);
+int cmd_alarms(int argc, char **argv);
+int cmd_dashboard(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* For what getopt_long has just refused, and said so: the option that was meant, where one comes near, and the
@@ -60,6 +63,33 @@ bool diagnose_daemon_ask(const struct conf *conf, const struct target *target, s
 
 /* One mistake or warning on stderr: "file:line: [section] key: text". */
 void cli_print_finding(const struct conf_finding *finding);
+
+/* ---- cli_generate: what the commands that print documents have in common ---- */
+
+#define CLI_GENERATE_FACTS_MAX 5
+
+/* Filled from the command line by cli_generate_option. */
+struct cli_generate {
+	const char *path;
+	const char *region; /* as given; NULL: not */
+	bool needs_region;  /* there is no document without one */
+	struct conf_static_dimension facts[CLI_GENERATE_FACTS_MAX];
+	size_t fact_count;
+	unsigned part;
+	unsigned parts;
+};
+
+/* The codes of options without a letter; the commands' own begin beyond. */
+enum cli_generate_code { CLI_GENERATE_REGION = 256, CLI_GENERATE_DIMENSION, CLI_GENERATE_PART, CLI_GENERATE_OWN };
+
+/* Takes -c and the options of enum cli_generate_code. False: what is wrong has been said. The value, which may
+ * be changed, is borrowed. */
+bool cli_generate_option(struct cli_generate *generate, int option, char *value);
+
+/* Loads the configuration, lets `make` append the document, prints it and, to stderr, what `make` says
+ * beside it. Returns the exit code. */
+int cli_generate_run(const struct cli_generate *generate, int (*make)(void *user, const struct conf *conf,
+	const struct generate_options *options, struct buf *ret_text, struct generate_words *words), void *user);
 
 /* Of a stream as it is now. */
 struct cli_terminal cli_terminal_of(FILE *stream);

@@ -25,6 +25,9 @@ static const struct command commands[] = {
 	{ "diagnose", cmd_diagnose, "say why one probe or URL does not answer from here" },
 	{ "status", cmd_status, "ask the running agent what it sees" },
 	{ "check-config", cmd_check_config, "read the configuration; print mistakes, or metrics and cost" },
+	{ "iam-policy", cmd_iam_policy, "print the IAM policy that the agent's role needs" },
+	{ "alarms", cmd_alarms, "print CloudWatch alarms, for CloudFormation or Terraform" },
+	{ "dashboard", cmd_dashboard, "print the body of a CloudWatch dashboard" },
 	{ "version", cmd_version, "show the version and the libraries in use" },
 };
 

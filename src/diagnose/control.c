@@ -51,6 +51,9 @@ struct control {
 	void *user;
 };
 
+/* CONTROL_PREFIX_LISTS has two actions behind it: this is the second. */
+static const char entries_action[] = "ec2:GetManagedPrefixListEntries";
+
 const char *control_call_action(enum control_call call)
 {
 	static const char *const actions[CONTROL_CALLS] = {
@@ -66,6 +69,13 @@ const char *control_call_action(enum control_call call)
 	};
 
 	return (unsigned)call < CONTROL_CALLS ? actions[call] : "";
+}
+
+const char *control_action(size_t place)
+{
+	if (place < CONTROL_CALLS)
+		return control_call_action((enum control_call)place);
+	return place == CONTROL_CALLS ? entries_action : NULL;
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -148,11 +158,10 @@ static enum control_end end_of(enum aws_class class_)
 	return CONTROL_FAILED;
 }
 
-/* One call has two actions behind it. */
 static const char *action_of(enum control_job job)
 {
 	if (job == JOB_ENTRIES_IPV4 || job == JOB_ENTRIES_IPV6)
-		return "ec2:GetManagedPrefixListEntries";
+		return entries_action;
 	return control_call_action(control_jobs_call(job));
 }
 

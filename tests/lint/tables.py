@@ -9,7 +9,7 @@ LEVELS = (
     ("aws", "store"),
     ("probe", "sink"),
     ("diagnose",),
-    ("agent",),
+    ("agent", "generate"),
     ("cli",),
 )
 

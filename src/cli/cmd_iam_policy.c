@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_internal.h"
+
+#include <getopt.h>
+
+#include "lattice-probe/iam_policy.h"
+
+static void print_usage(FILE *stream)
+{
+	fputs("usage: lattice-probe iam-policy [-c FILE] [--no-diagnose] [--region REGION]\n"
+	      "\n"
+	      "Prints the identity policy that the agent's role needs for this configuration:\n"
+	      "  PublishMetrics      PutMetricData, into the configured namespace only\n"
+	      "  InvokeSignedProbes  Invoke, where a probe has auth = sigv4, on what it asks for\n"
+	      "  DiagnoseReads       what diagnose reads; each action is optional\n"
+	      "An account id is not part of the configuration: ARNs have * in its place, which\n"
+	      "allows a service shared by another account. Notes go to stderr.\n"
+	      "\n"
+	      "  -c, --config FILE    the configuration; conf.d/*.conf beside it is read after it\n"
+	      "                       (" CLI_CONF_PATH ")\n"
+	      "      --no-diagnose    without DiagnoseReads\n"
+	      "      --region REGION  for ARNs, where neither the probes nor region in\n"
+	      "                       [cloudwatch] nor AWS_REGION name it\n"
+	      "\n"
+	      "Exit status: 0 printed, 2 mistakes in the configuration or wrong usage\n",
+		stream);
+}
+
+static int make(void *user, const struct conf *conf, const struct generate_options *options, struct buf *ret_text,
+	struct generate_words *words)
+{
+	const bool *with_diagnose = user;
+
+	return iam_policy_generate(conf, options, *with_diagnose, ret_text, words);
+}
+
+int cmd_iam_policy(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "no-diagnose", no_argument, NULL, CLI_GENERATE_OWN },
+		{ "region", required_argument, NULL, CLI_GENERATE_REGION }, { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct cli_generate generate = { 0 };
+	bool with_diagnose = true;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_usage(stdout);
+			return CLI_EXIT_OK;
+		}
+		if (option == CLI_GENERATE_OWN) {
+			with_diagnose = false;
+		} else if (!cli_generate_option(&generate, option, optarg)) {
+			print_usage(stderr);
+			return CLI_EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "lattice-probe: iam-policy takes no argument '%s'\n", argv[optind]);
+		print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	return cli_generate_run(&generate, make, &with_diagnose);
+}

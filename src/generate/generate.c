@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lattice-probe/generate.h"
+
+#include "generate_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lattice-probe/err.h"
+
+#define NOTES_MAX ((size_t)64 * 1024)
+#define NOTE_SIZE 1024
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+void generate_words_init(struct generate_words *words)
+{
+	buf_init(&words->notes, NOTES_MAX);
+	buf_init(&words->refusal, NOTE_SIZE);
+}
+
+void generate_words_done(struct generate_words *words)
+{
+	buf_done(&words->notes);
+	buf_done(&words->refusal);
+}
+
+/* A note that finds no room is lost: the document says what it says without it. */
+void generate_note(struct generate_words *words, const char *format, ...)
+{
+	char note[NOTE_SIZE];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(note, sizeof note - 1, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return;
+	if ((size_t)length > sizeof note - 2)
+		length = sizeof note - 2;
+	memcpy(note + length, "\n", 2);
+	if (!strstr(buf_text(&words->notes), note))
+		(void)buf_append_text(&words->notes, note);
+}
+
+void generate_refuse(struct generate_words *words, const char *format, ...)
+{
+	va_list arguments;
+
+	buf_clear(&words->refusal);
+	va_start(arguments, format);
+	(void)buf_append_format_v(&words->refusal, format, arguments);
+	va_end(arguments);
+}
+
+const char *generate_fact_name(size_t place)
+{
+	static const char *const names[] = { "AvailabilityZone", "AvailabilityZoneId", "VpcId", "SubnetId",
+		"InstanceId" };
+
+	return place < sizeof names / sizeof *names ? names[place] : NULL;
+}
+
+uint64_t generate_hash(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (unsigned char)*text) * FNV_PRIME;
+	while (*text++);
+	return hash;
+}
+
+bool generate_is_in_part(const struct generate_options *options, const char *service)
+{
+	if (options->parts == 0)
+		return true;
+	if (!service)
+		return options->part == 1;
+	return generate_hash(GENERATE_HASH_START, service) % options->parts == options->part - 1;
+}
+
+int generate_json(json_t *json, struct buf *ret_text)
+{
+	char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+	int err = text ? buf_append_format(ret_text, "%s\n", text) : ERR_NOMEM;
+
+	free(text);
+	json_decref(json);
+	return err;
+}
