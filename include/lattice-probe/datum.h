@@ -4,6 +4,7 @@
 #ifndef LATTICE_PROBE_DATUM_H
 #define LATTICE_PROBE_DATUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,7 +50,9 @@ struct datum {
 	size_t value_count;         /* 1..DATUM_VALUES_MAX */
 	double *values;             /* distinct, ascending; owned, one block with counts */
 	double *counts;
-	struct datum *next;         /* for the list of whoever owns it */
+	struct datum *next;         /* for the list of whoever owns it, as are these: */
+	int64_t id;                 /* its name in the store */
+	bool is_stored;             /* the store's outbox holds it too */
 };
 
 /* Gives a datum with room for value_count values (zeroed). Holds dimensions. NULL: no memory. */

@@ -26,6 +26,9 @@ enum outcome_phase {
 /* "dns_nxdomain"; "none" for OUTCOME_NONE. Static text. */
 const char *outcome_name(enum outcome outcome);
 
+/* The outcome of that exact name; OUTCOME_NONE: there is none. */
+enum outcome outcome_find(const char *name);
+
 /* A sentence fragment for people: "the name does not exist". Static text. */
 const char *outcome_words(enum outcome outcome);
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 struct row {
 	const char *name;
@@ -41,6 +42,14 @@ static const struct row *row_of(enum outcome outcome)
 const char *outcome_name(enum outcome outcome)
 {
 	return row_of(outcome)->name;
+}
+
+enum outcome outcome_find(const char *name)
+{
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return (enum outcome)i;
+	return OUTCOME_NONE;
 }
 
 const char *outcome_words(enum outcome outcome)
