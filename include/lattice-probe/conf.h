@@ -16,6 +16,7 @@
 #include "lattice-probe/target.h"
 
 #define CONF_NAME_SIZE 256
+#define CONF_STATE_DIRECTORY "/var/lib/lattice-probe"
 #define CONF_SOCKET_SIZE 100 /* unix(7) takes 107 bytes; the agent makes it under PATH.PID first */
 #define CONF_DIMENSION_SETS_MAX 8
 #define CONF_SET_DIMENSIONS_MAX 8
@@ -42,6 +43,10 @@ struct conf {
 	char agent_id[CONF_NAME_SIZE]; /* "": found out at start */
 	int max_dns_rate;              /* datagrams a second */
 	int max_in_flight;
+	char state_directory[CONF_NAME_SIZE]; /* "none" or an absolute path */
+	int64_t store_retention_us;
+	int64_t store_max_bytes;
+	int64_t outbox_max_bytes;
 	int64_t shutdown_timeout_us;
 	char status_socket[CONF_SOCKET_SIZE]; /* "none" or an absolute path */
 	struct target defaults;        /* what a probe is that sets nothing: timers of [agent], the rest

@@ -7,7 +7,11 @@
  *
  * cloudwatch: datums wait for the publish moment, then go out in batches, one request at a time.
  * What could not be sent by the next publish moment becomes backlog: live data goes first, backlog
- * after it, oldest first and at most one request in backfill_interval. A failure of the endpoint is
+ * after it, oldest first and at most one request in backfill_interval, twice that after each time
+ * CloudWatch throttled, and slowly back. With a store all that waits stands in its outbox too; what
+ * memory need not hold stands there only, and what an earlier process left there is taken over as
+ * backlog. A batch is marked there before it is sent: one that was under way when the process was
+ * killed is sent again and counted as in doubt. A failure of the endpoint is
  * retried after a growing, jittered delay; a batch that CloudWatch refuses for its content is halved
  * until the one datum is found, and that one is dropped. */
 #ifndef LATTICE_PROBE_SINK_H
@@ -26,6 +30,7 @@ struct aws_transport;
 struct credentials;
 struct loop;
 struct sink;
+struct store;
 
 enum sink_drop {
 	SINK_DROP_QUEUE_FULL, /* the oldest, beyond queue_max_datums or queue_max_bytes */
@@ -33,6 +38,7 @@ enum sink_drop {
 	SINK_DROP_TOO_OLD,    /* older than two weeks */
 	SINK_DROP_SHUTDOWN,   /* left at the deadline of a flush, or at sink_free */
 	SINK_DROP_WRITE,      /* the json sink's stream refused it */
+	SINK_DROP_STORE,      /* the store lost it: its file was corrupt, or a commit failed */
 	SINK_DROP_COUNT
 };
 const char *sink_drop_name(enum sink_drop cause); /* "queue_full", … */
@@ -40,13 +46,15 @@ const char *sink_drop_name(enum sink_drop cause); /* "queue_full", … */
 struct sink_counters { /* in samples: sums of Counts */
 	double taken;
 	double delivered;
-	double waiting;
+	double waiting;   /* in memory or in the store; after a flush: left in the store */
+	double restored;  /* of those taken: found in the store at the start */
 	double in_doubt; /* once for each attempt whose reply was lost: CloudWatch may hold them */
 	double dropped[SINK_DROP_COUNT];
 	uint64_t requests;
 	uint64_t datums_delivered;
 	uint64_t datums_waiting;
-	uint64_t bytes_waiting; /* of memory */
+	uint64_t datums_on_disk; /* of those: not in memory */
+	uint64_t bytes_waiting;  /* of memory */
 };
 
 struct sink_cloudwatch_options {
@@ -55,6 +63,7 @@ struct sink_cloudwatch_options {
 	const char *namespace_;   /* copied */
 	size_t queue_max_datums;  /* bound of all that waits, the request in flight included */
 	size_t queue_max_bytes;   /* the same in memory; 0: 64 MiB */
+	struct store *store;      /* borrowed, outlives the sink; NULL: memory only */
 	int64_t spread_us;        /* publish moment: this long after the first datum of a batch arrives */
 	uint64_t random_seed;     /* for jitter */
 	/* Told of each drop but SHUTDOWN's; may call back into aggregate, not into the sink. May be NULL. */
@@ -93,7 +102,7 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 /* Prints each datum as one JSON line in the shape PutMetricData takes. Borrows stream. */
 struct sink *sink_json_new(FILE *stream, const char *namespace_);
 
-/* What still waits is dropped as SHUTDOWN, a request in flight is cancelled and in doubt. NULL is
+/* What still waits is left to the store, else dropped as SHUTDOWN; a request in flight is cancelled and in doubt. NULL is
  * fine. */
 void sink_free(struct sink *sink);
 
@@ -101,8 +110,8 @@ void sink_free(struct sink *sink);
 void sink_put(struct sink *sink, struct datum *datum);
 
 /* Sends everything now, backlog too, and calls back when nothing waits, when the deadline has passed,
- * or when the next attempt would come after it; what is left then is dropped as SHUTDOWN. Once per
- * sink; from then on datums put are dropped likewise. The json sink calls back before it returns. */
+ * or when the next attempt would come after it; what is left then stays in the store, and is dropped
+ * as SHUTDOWN where that does not work. Once per sink; from then on datums put are dropped likewise. The json sink calls back before it returns. */
 void sink_flush(struct sink *sink, struct mono deadline, void (*flushed)(void *user), void *user);
 
 /* At most one request of backlog in that time, from the next one on. */

@@ -73,6 +73,23 @@ int conf_agent_set_resolver(struct conf_builder *builder, struct conf_setting *s
 	return 0;
 }
 
+/* The path goes into the log and into what status says, so it must be printable. */
+int conf_agent_set_state_directory(struct conf_builder *builder, struct conf_setting *setting)
+{
+	const char *value = setting->value;
+	bool is_path = value[0] == '/' && conf_value_is_printable(value);
+	char shown[CONF_SHOWN_SIZE];
+
+	if (strcmp(value, "none") != 0 && !is_path)
+		conf_builder_report(builder, CONF_MISTAKE, setting, "\"%s\" is no path of a directory; allowed are %s",
+			conf_findings_show(value, shown), setting->key->choices);
+	else if (strlen(value) >= sizeof builder->conf->state_directory)
+		conf_builder_report(builder, CONF_MISTAKE, setting, "the path is longer than %d bytes", CONF_NAME_SIZE - 1);
+	else
+		(void)snprintf(builder->conf->state_directory, sizeof builder->conf->state_directory, "%s", value);
+	return 0;
+}
+
 /* The path goes into the log and into a message of status, so it must be printable. */
 int conf_agent_set_status_socket(struct conf_builder *builder, struct conf_setting *setting)
 {

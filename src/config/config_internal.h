@@ -220,6 +220,7 @@ bool conf_value_is_printable(const char *text);
 /* ---- setters of CONF_TYPE_CUSTOM, one file for each kind; 0 or ERR_NOMEM ---- */
 
 int conf_agent_set_resolver(struct conf_builder *builder, struct conf_setting *setting);
+int conf_agent_set_state_directory(struct conf_builder *builder, struct conf_setting *setting);
 int conf_agent_set_status_socket(struct conf_builder *builder, struct conf_setting *setting);
 
 int conf_cloudwatch_set_namespace(struct conf_builder *builder, struct conf_setting *setting);

@@ -12,6 +12,8 @@
  * are halved depth first; a failure of another kind, or too many bad datums in one batch, puts what
  * is left of them back, so that they never hold up live data for long.
  *
+ * With a store the datums stand there too, and the backlog is mostly there only: cloudwatch_outbox.c.
+ *
  * A batch of backlog that fails while the endpoint otherwise works goes to the end of the backlog:
  * one that can never be sent must not hold up the others. */
 #include "sink_internal.h"
@@ -23,6 +25,7 @@
 #include "lattice-probe/cloudwatch_encode.h"
 #include "lattice-probe/err.h"
 #include "lattice-probe/log.h"
+#include "lattice-probe/store.h"
 
 #define QUEUE_MAX_BYTES (64 * 1024 * 1024)
 #define REQUEST_TIMEOUT_US (10 * US_PER_S)
@@ -47,31 +50,49 @@ static void stop_timers(struct cloudwatch *cloudwatch)
 
 /* ---- dropping -------------------------------------------------------------------------------- */
 
-static void drop_all(struct cloudwatch *cloudwatch, struct cloudwatch_queue *queue, enum sink_drop cause)
+void cloudwatch_deliver(struct cloudwatch *cloudwatch, struct datum *datum)
 {
+	cloudwatch_outbox_remove(cloudwatch, datum);
+	sink_deliver(&cloudwatch->sink, datum);
+}
+
+void cloudwatch_drop(struct cloudwatch *cloudwatch, enum sink_drop cause, struct datum *datum)
+{
+	cloudwatch_outbox_remove(cloudwatch, datum);
+	sink_drop(&cloudwatch->sink, cause, datum);
+}
+
+/* To the store, where there is one. */
+static void leave_all(struct cloudwatch *cloudwatch, struct cloudwatch_queue *queue)
+{
+	bool works = cloudwatch_outbox_works(cloudwatch);
 	struct datum *datum;
 
 	while ((datum = cloudwatch_queue_pop(queue)))
-		sink_drop(&cloudwatch->sink, cause, datum);
+		if (works && (datum->is_stored || store_put(cloudwatch->store, datum)))
+			cloudwatch_outbox_leave(cloudwatch, datum);
+		else
+			sink_drop(&cloudwatch->sink, SINK_DROP_SHUTDOWN, datum);
 }
 
-static void drop_everything(struct cloudwatch *cloudwatch)
+static void leave_everything(struct cloudwatch *cloudwatch)
 {
-	double samples = cloudwatch->sink.counters.waiting;
+	double dropped = cloudwatch->sink.counters.dropped[SINK_DROP_SHUTDOWN];
 
-	drop_all(cloudwatch, &cloudwatch->flight, SINK_DROP_SHUTDOWN);
+	leave_all(cloudwatch, &cloudwatch->flight);
 	while (cloudwatch->part_count > 0)
-		drop_all(cloudwatch, &cloudwatch->parts[--cloudwatch->part_count], SINK_DROP_SHUTDOWN);
-	drop_all(cloudwatch, &cloudwatch->backlog, SINK_DROP_SHUTDOWN);
-	drop_all(cloudwatch, &cloudwatch->live, SINK_DROP_SHUTDOWN);
-	drop_all(cloudwatch, &cloudwatch->arrived, SINK_DROP_SHUTDOWN);
-	assert(cloudwatch->sink.counters.datums_waiting == 0);
-	cloudwatch_report_dropped(SINK_DROP_SHUTDOWN, samples);
+		leave_all(cloudwatch, &cloudwatch->parts[--cloudwatch->part_count]);
+	leave_all(cloudwatch, &cloudwatch->backlog);
+	leave_all(cloudwatch, &cloudwatch->live);
+	leave_all(cloudwatch, &cloudwatch->arrived);
+	assert(cloudwatch->sink.counters.bytes_waiting == 0);
+	cloudwatch_report_dropped(&cloudwatch->report, SINK_DROP_SHUTDOWN,
+		cloudwatch->sink.counters.dropped[SINK_DROP_SHUTDOWN] - dropped);
 }
 
-static bool is_full(const struct cloudwatch *cloudwatch)
+bool cloudwatch_is_full(const struct cloudwatch *cloudwatch)
 {
-	return cloudwatch->sink.counters.datums_waiting > cloudwatch->queue_max_datums ||
+	return cloudwatch->sink.counters.datums_waiting - cloudwatch->sink.counters.datums_on_disk > cloudwatch->queue_max_datums ||
 	       cloudwatch->sink.counters.bytes_waiting > cloudwatch->queue_max_bytes;
 }
 
@@ -87,10 +108,23 @@ static bool drop_oldest(struct cloudwatch *cloudwatch)
 
 		if (!datum)
 			continue;
-		sink_drop(&cloudwatch->sink, SINK_DROP_QUEUE_FULL, datum);
+		cloudwatch_drop(cloudwatch, SINK_DROP_QUEUE_FULL, datum);
 		return true;
 	}
 	return false;
+}
+
+/* While the oldest are on disk they are fetched first, so it may be larger for a moment. */
+void cloudwatch_drop_beyond_outbox(struct cloudwatch *cloudwatch)
+{
+	while (cloudwatch->store && store_outbox_is_full(cloudwatch->store)) {
+		if (cloudwatch->backlog.count == 0 && cloudwatch->sink.counters.datums_on_disk > 0) {
+			cloudwatch_outbox_read_more(cloudwatch);
+			return;
+		}
+		if (!drop_oldest(cloudwatch))
+			return;
+	}
 }
 
 /* ---- taking in ------------------------------------------------------------------------------- */
@@ -99,7 +133,7 @@ static void on_publish(void *user)
 {
 	struct cloudwatch *cloudwatch = user;
 
-	cloudwatch_queue_append(&cloudwatch->backlog, &cloudwatch->live);
+	cloudwatch_outbox_overtaken(cloudwatch, &cloudwatch->live);
 	cloudwatch_queue_append(&cloudwatch->live, &cloudwatch->arrived);
 	cloudwatch->generation++;
 	cloudwatch_batch_pump(cloudwatch);
@@ -113,12 +147,16 @@ static void put(struct sink *sink, struct datum *datum)
 		sink_drop(sink, SINK_DROP_SHUTDOWN, datum);
 		return;
 	}
-	while (is_full(cloudwatch))
+	if (cloudwatch_is_full(cloudwatch))
+		cloudwatch_outbox_make_room(cloudwatch);
+	while (cloudwatch_is_full(cloudwatch))
 		if (!drop_oldest(cloudwatch)) {
 			sink_drop(sink, SINK_DROP_QUEUE_FULL, datum);
 			return;
 		}
+	cloudwatch_outbox_put(cloudwatch, datum);
 	cloudwatch_queue_push(&cloudwatch->arrived, datum);
+	cloudwatch_drop_beyond_outbox(cloudwatch);
 	if (!loop_timer_is_running(&cloudwatch->publish_timer))
 		cloudwatch_set_timer(cloudwatch, &cloudwatch->publish_timer,
 			mono_add(mono_now(), cloudwatch->is_flushing ? 0 : cloudwatch->spread_us), on_publish);
@@ -130,7 +168,7 @@ void cloudwatch_end_flush(struct cloudwatch *cloudwatch)
 {
 	cloudwatch->is_over = true;
 	stop_timers(cloudwatch);
-	drop_everything(cloudwatch);
+	leave_everything(cloudwatch);
 	cloudwatch->flushed(cloudwatch->flush_user);
 }
 
@@ -182,7 +220,8 @@ static void cloudwatch_free(struct sink *sink)
 
 	cloudwatch_batch_cancel(cloudwatch);
 	stop_timers(cloudwatch);
-	drop_everything(cloudwatch);
+	leave_everything(cloudwatch);
+	cloudwatch_outbox_stop(cloudwatch);
 	cloudwatch->carrier.free(cloudwatch->carrier.user);
 	buf_done(&cloudwatch->body);
 	free(cloudwatch->namespace_);
@@ -215,7 +254,7 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 	cloudwatch->spread_us = options->spread_us;
 	cloudwatch->random = options->random_seed;
 	cloudwatch->backfill_interval_us = or_default(options->backfill_interval_us, 10 * US_PER_S);
-	cloudwatch->send_limit_us = or_default(options->request_timeout_us, REQUEST_TIMEOUT_US) + CREDENTIALS_WAIT_US;
+	cloudwatch->backfill_pace_us = cloudwatch->backfill_interval_us;
 	cloudwatch->pace = (struct cloudwatch_pace){
 		.retry_base_us = or_default(options->retry_base_us, 200 * US_PER_MS),
 		.throttle_base_us = or_default(options->throttle_base_us, US_PER_S),
@@ -224,6 +263,7 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 	cloudwatch->namespace_ = strdup(options->namespace_);
 	if (!cloudwatch->namespace_)
 		goto fail;
+	cloudwatch_outbox_start(cloudwatch, options->store);
 	return &cloudwatch->sink;
 fail:
 	cloudwatch_free(&cloudwatch->sink);

@@ -8,6 +8,7 @@
 #include "lattice-probe/err.h"
 #include "lattice-probe/log.h"
 
+#define BACKFILL_SLOWEST 64 /* how many times slower than configured at most */
 #define QUARANTINE_MAX 8 /* bad datums looked for in one batch before the rest has to wait */
 
 static void on_pump(void *user);
@@ -26,7 +27,7 @@ static uint64_t next_random(struct cloudwatch *cloudwatch)
 static void quarantine(struct cloudwatch *cloudwatch, struct datum *datum, const char *code, const char *why)
 {
 	cloudwatch_report_invalid(&cloudwatch->report, datum->metric, code, why);
-	sink_drop(&cloudwatch->sink, SINK_DROP_INVALID, datum);
+	cloudwatch_drop(cloudwatch, SINK_DROP_INVALID, datum);
 }
 
 /* Puts the flight, and the parts if it was one, back to where their batch came from, or last of all.
@@ -37,6 +38,7 @@ static void put_back(struct cloudwatch *cloudwatch, bool is_last)
 
 	while (cloudwatch->part_count > 0)
 		cloudwatch_queue_append(flight, &cloudwatch->parts[--cloudwatch->part_count]);
+	cloudwatch_outbox_spill_range(cloudwatch, flight);
 	if (is_last)
 		cloudwatch_queue_append(&cloudwatch->backlog, flight);
 	else if (cloudwatch->batch_source == CLOUDWATCH_SOURCE_BACKLOG)
@@ -45,6 +47,24 @@ static void put_back(struct cloudwatch *cloudwatch, bool is_last)
 		cloudwatch_queue_prepend(&cloudwatch->live, flight);
 	else
 		cloudwatch_queue_append(&cloudwatch->backlog, flight);
+}
+
+/* The account's rate belongs to everybody in it. */
+static void slow_down(struct cloudwatch *cloudwatch)
+{
+	int64_t slowest_us = BACKFILL_SLOWEST * cloudwatch->backfill_interval_us;
+
+	cloudwatch->backfill_pace_us *= 2;
+	if (cloudwatch->backfill_pace_us > slowest_us)
+		cloudwatch->backfill_pace_us = slowest_us;
+}
+
+/* An eighth at a time: as fast as before after some five batches for each time it was throttled. */
+static void speed_up(struct cloudwatch *cloudwatch)
+{
+	cloudwatch->backfill_pace_us -= cloudwatch->backfill_pace_us / 8;
+	if (cloudwatch->backfill_pace_us < cloudwatch->backfill_interval_us)
+		cloudwatch->backfill_pace_us = cloudwatch->backfill_interval_us;
 }
 
 static void fail(struct cloudwatch *cloudwatch, const struct aws_reply *reply)
@@ -58,6 +78,8 @@ static void fail(struct cloudwatch *cloudwatch, const struct aws_reply *reply)
 	cloudwatch->retry_at = mono_add(now, cloudwatch->delay_us);
 	cloudwatch_report_failure(&cloudwatch->report, reply, now, cloudwatch->delay_us,
 		cloudwatch->sink.counters.datums_waiting);
+	if (reply->class_ == AWS_CLASS_THROTTLED)
+		slow_down(cloudwatch);
 	put_back(cloudwatch, is_poison);
 }
 
@@ -68,7 +90,10 @@ static void deliver(struct cloudwatch *cloudwatch)
 	struct datum *datum;
 
 	while ((datum = cloudwatch_queue_pop(&cloudwatch->flight)))
-		sink_deliver(&cloudwatch->sink, datum);
+		cloudwatch_deliver(cloudwatch, datum);
+	cloudwatch_outbox_hurry(cloudwatch);
+	if (cloudwatch->batch_source == CLOUDWATCH_SOURCE_BACKLOG)
+		speed_up(cloudwatch);
 	cloudwatch->has_good_part = true;
 	cloudwatch->delay_us = 0;
 	cloudwatch->tried_at_once = 0;
@@ -137,6 +162,8 @@ static void on_reply(void *user, const struct aws_reply *reply)
 	buf_done(&cloudwatch->body);
 	if (reply->class_ == AWS_CLASS_IN_DOUBT)
 		cloudwatch->sink.counters.in_doubt += cloudwatch_queue_samples(&cloudwatch->flight);
+	if (reply->class_ != AWS_CLASS_OK)
+		cloudwatch_outbox_unmark(cloudwatch);
 	switch (cloudwatch_retry_action(reply->class_)) {
 	case CLOUDWATCH_DELIVERED: deliver(cloudwatch); break;
 	case CLOUDWATCH_AT_ONCE: try_at_once(cloudwatch, reply); break;
@@ -155,8 +182,8 @@ static bool check(struct cloudwatch *cloudwatch, struct datum *datum, struct wal
 	const char *broken;
 
 	if (wall_since(now, datum->timestamp) > CLOUDWATCH_PAST_US) {
-		cloudwatch_report_dropped(SINK_DROP_TOO_OLD, datum_sample_count(datum));
-		sink_drop(&cloudwatch->sink, SINK_DROP_TOO_OLD, datum);
+		cloudwatch_report_dropped(&cloudwatch->report, SINK_DROP_TOO_OLD, datum_sample_count(datum));
+		cloudwatch_drop(cloudwatch, SINK_DROP_TOO_OLD, datum);
 		return false;
 	}
 	broken = cloudwatch_check(datum, now);
@@ -188,12 +215,11 @@ static int fill(struct cloudwatch *cloudwatch, struct cloudwatch_queue *queue, s
 	return cloudwatch_encode_end(body);
 }
 
-static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
+static int carry(struct cloudwatch *cloudwatch)
 {
-	int err = cloudwatch_gzip(plain, &cloudwatch->body);
+	int err;
 
-	if (err)
-		return err;
+	cloudwatch->is_sending = false;
 	err = cloudwatch->carrier.send(cloudwatch->carrier.user, cloudwatch->body.data,
 		cloudwatch->body.length_bytes, on_reply, cloudwatch);
 	if (err)
@@ -202,7 +228,43 @@ static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
 	cloudwatch->sending_since = mono_now();
 	cloudwatch->sink.counters.requests++;
 	if (cloudwatch->batch_source == CLOUDWATCH_SOURCE_BACKLOG)
-		cloudwatch->backfill_at = mono_add(mono_now(), cloudwatch->backfill_interval_us);
+		cloudwatch->backfill_at = mono_add(mono_now(), cloudwatch->backfill_pace_us);
+	return 0;
+}
+
+static void fail_for_memory(struct cloudwatch *cloudwatch)
+{
+	static const struct aws_reply no_memory = { .class_ = AWS_CLASS_LOCAL, .code = "NoMemory" };
+
+	buf_done(&cloudwatch->body);
+	fail(cloudwatch, &no_memory);
+}
+
+/* Marked or not: where the store is in trouble the batch goes all the same. */
+static void on_marked(void *user, bool is_written)
+{
+	struct cloudwatch *cloudwatch = user;
+
+	(void)is_written;
+	if (!cloudwatch->is_marking)
+		return; /* cancelled meanwhile */
+	cloudwatch->is_marking = false;
+	if (carry(cloudwatch) == 0)
+		return;
+	fail_for_memory(cloudwatch);
+	cloudwatch_batch_pump(cloudwatch);
+}
+
+static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
+{
+	int err = cloudwatch_gzip(plain, &cloudwatch->body);
+
+	if (err)
+		return err;
+	cloudwatch->is_marking = cloudwatch_outbox_mark(cloudwatch, on_marked);
+	if (!cloudwatch->is_marking)
+		return carry(cloudwatch);
+	cloudwatch->is_sending = true;
 	return 0;
 }
 
@@ -210,7 +272,6 @@ static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
  * or when memory ran out. */
 static void start(struct cloudwatch *cloudwatch, enum cloudwatch_source source, struct cloudwatch_queue *queue)
 {
-	static const struct aws_reply no_memory = { .class_ = AWS_CLASS_LOCAL, .code = "NoMemory" };
 	struct buf plain;
 	int err;
 
@@ -224,10 +285,8 @@ static void start(struct cloudwatch *cloudwatch, enum cloudwatch_source source, 
 	if (!err && cloudwatch->flight.count > 0)
 		err = send_flight(cloudwatch, &plain);
 	buf_done(&plain);
-	if (!err)
-		return;
-	buf_done(&cloudwatch->body);
-	fail(cloudwatch, &no_memory);
+	if (err)
+		fail_for_memory(cloudwatch);
 }
 
 static void start_part(struct cloudwatch *cloudwatch)
@@ -247,7 +306,9 @@ static enum cloudwatch_source choose(struct cloudwatch *cloudwatch, struct mono 
 		return CLOUDWATCH_SOURCE_PARTS;
 	if (cloudwatch->live.count > 0)
 		return CLOUDWATCH_SOURCE_LIVE;
-	if (cloudwatch->backlog.count == 0)
+	/* A page on its way will fill the batch. */
+	if (cloudwatch->backlog.count == 0 ||
+	    (cloudwatch->is_reading && cloudwatch->backlog.count < CLOUDWATCH_DATUMS_MAX))
 		return CLOUDWATCH_SOURCE_NONE;
 	if (cloudwatch->is_flushing || cloudwatch->backfill_at.us <= now.us)
 		return CLOUDWATCH_SOURCE_BACKLOG;
@@ -255,16 +316,25 @@ static enum cloudwatch_source choose(struct cloudwatch *cloudwatch, struct mono 
 	return CLOUDWATCH_SOURCE_NONE;
 }
 
+/* What a store in trouble holds cannot be had. */
+static bool is_done(const struct cloudwatch *cloudwatch)
+{
+	uint64_t waiting = cloudwatch->sink.counters.datums_waiting;
+
+	return waiting == 0 || (waiting == cloudwatch->sink.counters.datums_on_disk && !cloudwatch_outbox_works(cloudwatch));
+}
+
 void cloudwatch_batch_pump(struct cloudwatch *cloudwatch)
 {
 	while (!cloudwatch->is_sending && !cloudwatch->is_over) {
 		struct mono now = mono_now();
 
-		if (cloudwatch->is_flushing && (cloudwatch->sink.counters.datums_waiting == 0 ||
+		if (cloudwatch->is_flushing && (is_done(cloudwatch) ||
 				cloudwatch->retry_at.us >= cloudwatch->flush_deadline.us)) {
 			cloudwatch_end_flush(cloudwatch);
 			return;
 		}
+		cloudwatch_outbox_read_more(cloudwatch);
 		if (cloudwatch->retry_at.us > now.us) {
 			cloudwatch_set_timer(cloudwatch, &cloudwatch->pump_timer, cloudwatch->retry_at, on_pump);
 			return;
@@ -288,8 +358,11 @@ void cloudwatch_batch_cancel(struct cloudwatch *cloudwatch)
 {
 	if (!cloudwatch->is_sending)
 		return;
-	cloudwatch->carrier.cancel(cloudwatch->carrier.user);
-	cloudwatch->is_sending = false;
-	cloudwatch->sink.counters.in_doubt += cloudwatch_queue_samples(&cloudwatch->flight);
+	if (!cloudwatch->is_marking) {
+		cloudwatch->carrier.cancel(cloudwatch->carrier.user);
+		cloudwatch->sink.counters.in_doubt += cloudwatch_queue_samples(&cloudwatch->flight);
+	}
+	cloudwatch->is_sending = cloudwatch->is_marking = false;
+	cloudwatch_outbox_unmark(cloudwatch);
 	buf_done(&cloudwatch->body);
 }

@@ -70,8 +70,9 @@ void cloudwatch_report_invalid(struct cloudwatch_report *report, const char *met
 	report->named |= bit;
 }
 
-void cloudwatch_report_dropped(enum sink_drop cause, double samples)
+void cloudwatch_report_dropped(struct cloudwatch_report *report, enum sink_drop cause, double samples)
 {
-	if (samples > 0)
+	if (samples > 0 && !(report->dropped & (1u << cause)))
 		log_warning("event=samples_dropped cause=%s samples=%.0f", sink_drop_name(cause), samples);
+	report->dropped |= samples > 0 ? 1u << cause : 0;
 }

@@ -11,6 +11,7 @@ const char *sink_drop_name(enum sink_drop cause)
 	case SINK_DROP_TOO_OLD: return "too_old";
 	case SINK_DROP_SHUTDOWN: return "shutdown";
 	case SINK_DROP_WRITE: return "write";
+	case SINK_DROP_STORE: return "store";
 	case SINK_DROP_COUNT:
 	default: return "?";
 	}
@@ -73,6 +74,15 @@ void sink_deliver(struct sink *sink, struct datum *datum)
 	sink->counters.delivered += samples;
 	sink->counters.datums_delivered++;
 	datum_free(datum);
+}
+
+void sink_lose(struct sink *sink, enum sink_drop cause, uint64_t datums, double samples)
+{
+	sink->counters.waiting -= samples;
+	sink->counters.datums_waiting -= datums;
+	sink->counters.dropped[cause] += samples;
+	if (sink->dropped)
+		sink->dropped(sink->user, cause, samples);
 }
 
 /* SHUTDOWN is not told: nobody is left who could publish it. */

@@ -35,6 +35,9 @@ struct sink {
 void sink_deliver(struct sink *sink, struct datum *datum);
 void sink_drop(struct sink *sink, enum sink_drop cause, struct datum *datum);
 
+/* The same for datums that are not in memory. */
+void sink_lose(struct sink *sink, enum sink_drop cause, uint64_t datums, double samples);
+
 /* ---- cloudwatch_queue: datums in a row, linked through themselves ---- */
 
 struct cloudwatch_queue {
@@ -93,6 +96,7 @@ struct cloudwatch_report {
 	struct mono said;
 	uint64_t failures;
 	bool is_full;   /* that the queue is full was said */
+	unsigned dropped; /* bits of enum sink_drop: that something went for it was said */
 	uint64_t named; /* bits of enum metric_id: a bad datum of it was said */
 };
 
@@ -102,11 +106,18 @@ void cloudwatch_report_success(struct cloudwatch_report *report, struct mono now
 void cloudwatch_report_full(struct cloudwatch_report *report, uint64_t waiting_datums);
 void cloudwatch_report_invalid(struct cloudwatch_report *report, const char *metric, const char *code,
 	const char *why);
-void cloudwatch_report_dropped(enum sink_drop cause, double samples);
+void cloudwatch_report_dropped(struct cloudwatch_report *report, enum sink_drop cause, double samples);
 
 /* ---- cloudwatch: the sink itself; cloudwatch.c takes datums in, cloudwatch_batch.c sends them ---- */
 
 #define CLOUDWATCH_PARTS_MAX 16 /* halving 1000 leaves at most 10 halves to be done */
+
+/* What stands in the store only: sink.counters.datums_on_disk of them. */
+struct cloudwatch_spilled {
+	int64_t first_id; /* meaningless without datums */
+	int64_t last_id;
+	double samples;
+};
 
 enum cloudwatch_source { CLOUDWATCH_SOURCE_PARTS, CLOUDWATCH_SOURCE_LIVE, CLOUDWATCH_SOURCE_BACKLOG,
 	CLOUDWATCH_SOURCE_NONE };
@@ -119,7 +130,8 @@ struct cloudwatch {
 	size_t queue_max_datums;
 	size_t queue_max_bytes;
 	int64_t spread_us;
-	int64_t backfill_interval_us;
+	int64_t backfill_interval_us;  /* as configured */
+	int64_t backfill_pace_us;      /* as throttling has made it */
 	int64_t send_limit_us;         /* the longest that a request may be in flight */
 	struct cloudwatch_pace pace;
 	uint64_t random;
@@ -127,6 +139,13 @@ struct cloudwatch {
 	struct cloudwatch_queue arrived;
 	struct cloudwatch_queue live;
 	struct cloudwatch_queue backlog;
+	struct store *store;           /* NULL: memory only */
+	int64_t last_id;               /* that a datum was given */
+	struct cloudwatch_spilled spilled;
+	uint64_t kept_datums;          /* what was on disk when the store was told to keep it */
+	double kept_samples;
+	bool is_reading;               /* a page, or what is kept, is asked for */
+	int64_t reading_to;
 	uint64_t generation;           /* of live: the number of publish moments */
 
 	struct cloudwatch_queue flight;
@@ -135,6 +154,7 @@ struct cloudwatch {
 	uint64_t batch_generation;
 	struct buf body;               /* compressed; borrowed by the carrier while sending */
 	bool is_sending;
+	bool is_marking;               /* and its datums are still being marked as in flight */
 	struct mono sending_since;
 
 	struct cloudwatch_queue parts[CLOUDWATCH_PARTS_MAX];
@@ -167,6 +187,47 @@ void cloudwatch_batch_cancel(struct cloudwatch *cloudwatch);
 
 /* Ends a flush: what is left is dropped, `flushed` is called. */
 void cloudwatch_end_flush(struct cloudwatch *cloudwatch);
+
+bool cloudwatch_is_full(const struct cloudwatch *cloudwatch);
+
+/* Drops the oldest while the outbox is larger than it may be. */
+void cloudwatch_drop_beyond_outbox(struct cloudwatch *cloudwatch);
+
+/* Take a datum out of what waits and out of the store. */
+void cloudwatch_deliver(struct cloudwatch *cloudwatch, struct datum *datum);
+void cloudwatch_drop(struct cloudwatch *cloudwatch, enum sink_drop cause, struct datum *datum);
+
+/* ---- cloudwatch_outbox: what waits, on disk ---- */
+
+void cloudwatch_outbox_start(struct cloudwatch *cloudwatch, struct store *store); /* NULL: memory only */
+void cloudwatch_outbox_stop(struct cloudwatch *cloudwatch);
+bool cloudwatch_outbox_works(const struct cloudwatch *cloudwatch);
+
+/* Gives the datum its id, and notes it. */
+void cloudwatch_outbox_put(struct cloudwatch *cloudwatch, struct datum *datum);
+void cloudwatch_outbox_remove(struct cloudwatch *cloudwatch, const struct datum *datum);
+
+/* Frees a datum that goes on waiting in the store. */
+void cloudwatch_outbox_leave(struct cloudwatch *cloudwatch, struct datum *datum);
+
+/* Live data that new data has overtaken: to the backlog, in memory or on disk. */
+void cloudwatch_outbox_overtaken(struct cloudwatch *cloudwatch, struct cloudwatch_queue *live);
+
+/* Leaves to the disk what lies in the range that is there already. */
+void cloudwatch_outbox_spill_range(struct cloudwatch *cloudwatch, struct cloudwatch_queue *queue);
+
+/* Leaves to the disk what memory has no room for, the oldest first. */
+void cloudwatch_outbox_make_room(struct cloudwatch *cloudwatch);
+
+/* Asks for the next page when the backlog in memory runs low. */
+void cloudwatch_outbox_read_more(struct cloudwatch *cloudwatch);
+
+/* Marks the flight; `marked` runs when that is written, or cannot be. False: it will not run. */
+bool cloudwatch_outbox_mark(struct cloudwatch *cloudwatch, void (*marked)(void *user, bool is_written));
+void cloudwatch_outbox_unmark(struct cloudwatch *cloudwatch);
+
+/* Has the removals written now: the less a kill finds undone, the less is sent twice. */
+void cloudwatch_outbox_hurry(struct cloudwatch *cloudwatch);
 
 void cloudwatch_set_timer(struct cloudwatch *cloudwatch, struct loop_timer *timer, struct mono due,
 	void (*callback)(void *user));

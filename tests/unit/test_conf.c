@@ -61,6 +61,10 @@ static void the_defaults_are_those_of_the_manual(void **state)
 		assert_int_equal(conf->defaults.resolver.mode, TARGET_RESOLVER_SYSTEM);
 		assert_int_equal(conf->max_dns_rate, 50);
 		assert_int_equal(conf->max_in_flight, 4096);
+		assert_string_equal(conf->state_directory, "/var/lib/lattice-probe");
+		assert_int_equal(conf->store_retention_us, US_PER_DAY);
+		assert_int_equal(conf->store_max_bytes, 64 * 1048576);
+		assert_int_equal(conf->outbox_max_bytes, 256 * 1048576);
 		assert_int_equal(conf->shutdown_timeout_us, 5 * US_PER_S);
 		assert_string_equal(conf->status_socket, "/run/lattice-probe/status.sock");
 		assert_int_equal(conf->defaults.unhealthy_after, 3);
@@ -122,6 +126,7 @@ static void every_key_of_the_agent_reaches_its_place(void **state)
 	struct conf *conf = load("[agent]\nfleet = checkout-probes\nagent_id = web-1\ninterval = 1m\ntimeout = 20s\n"
 		"dns_timeout = 10s\nconnect_timeout = 11s\ntls_timeout = 1500ms\ndns_tries = 1\nmax_dns_rate = 1024\n"
 		"max_in_flight = 7\nresolver = 10.0.0.2, [fd00::2]:5353\nshutdown_timeout = 0s\n"
+		"state_directory = /data/probe\nstore_retention = 2h\nstore_max_size = 8MiB\noutbox_max_size = 9MiB\n"
 		"status_socket = none\nunhealthy_after = 1000\nhealthy_after = 1\ndiagnose = no\n");
 	const struct target *defaults = &conf->defaults;
 	char text[ADDRESS_TEXT_SIZE];
@@ -143,6 +148,10 @@ static void every_key_of_the_agent_reaches_its_place(void **state)
 	assert_string_equal(text, "10.0.0.2:53");
 	address_format_port(&defaults->resolver.servers[1], text);
 	assert_string_equal(text, "[fd00::2]:5353");
+	assert_string_equal(conf->state_directory, "/data/probe");
+	assert_int_equal(conf->store_retention_us, 7200 * US_PER_S);
+	assert_int_equal(conf->store_max_bytes, 8 * 1048576);
+	assert_int_equal(conf->outbox_max_bytes, 9 * 1048576);
 	assert_int_equal(conf->shutdown_timeout_us, 0);
 	assert_string_equal(conf->status_socket, "none");
 	assert_int_equal(defaults->unhealthy_after, 1000);

@@ -37,17 +37,6 @@ static void each_row_says_all_it_should(void **state)
 	}
 }
 
-/* The design gives these to later work. */
-static void no_key_of_later_work_is_known(void **state)
-{
-	static const char *const names[] = { "state_directory", "store_retention", "store_max_size", "outbox_max_size" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		for (unsigned section = CONF_SECTION_AGENT; section <= CONF_SECTION_PROBE; section *= 2)
-			assert_null(conf_keys_find(names[i], (enum conf_section)section));
-}
-
 static void keys_are_found_in_their_sections_only(void **state)
 {
 	(void)state;
@@ -239,7 +228,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_says_all_it_should),
-		cmocka_unit_test(no_key_of_later_work_is_known),
 		cmocka_unit_test(keys_are_found_in_their_sections_only),
 		cmocka_unit_test(the_nearest_key_is_the_one_that_was_meant),
 		cmocka_unit_test(the_shipped_file_shows_each_key_with_its_default),

@@ -331,7 +331,7 @@ static void json_counts_what_the_stream_refuses(void **state)
 
 static void causes_have_names(void **state)
 {
-	static const char *const names[] = { "queue_full", "invalid", "too_old", "shutdown", "write" };
+	static const char *const names[] = { "queue_full", "invalid", "too_old", "shutdown", "write", "store" };
 
 	(void)state;
 	for (int cause = 0; cause < SINK_DROP_COUNT; cause++)
