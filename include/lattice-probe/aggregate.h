@@ -60,6 +60,9 @@ struct aggregate_options {
 	bool failure_metrics_always; /* zeros in windows with runs but without a failure */
 	struct dimension_set *agent_sets[2]; /* Fleet and/or Fleet+agent; NULL: none. Held. */
 	void (*emit)(void *user, struct datum *datum); /* gives the datum; may call aggregate_count */
+	/* After the last datum of a period that has closed: its samples until now are in them, those before
+	 * skew. May be NULL. */
+	void (*closed)(void *user, struct wall start, int64_t length_us);
 	void *user;
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the daemon:
- *   start:    notify → loop → net → aws → signals → watchdog → status → identity (asks who and where we are) → metrics → runs
- *             → diagnosis
+ *   start:    notify → loop → net → aws → signals → watchdog → status → identity (asks who and where we are) →
+ *             store → metrics → runs → diagnosis
  *   SIGHUP:   agent_reload.c
- *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → the loop ends
+ *   SIGTERM:  no new runs → runs end or are cancelled → windows close → sink flushes → store closes → the loop ends
  *   free:     exact reverse of start
  * A second SIGTERM or SIGINT skips the waiting: what the windows hold is printed or counted as dropped. */
 #include "agent_internal.h"
@@ -52,9 +52,7 @@ static void log_summary(const struct agent *agent)
 
 static void on_flushed(void *user)
 {
-	struct agent *agent = user;
-
-	loop_stop(agent->loop);
+	agent_store_close(user);
 }
 
 /* Every run has ended: what is in the windows goes out, as partial windows. */
@@ -187,6 +185,7 @@ static void log_started(const struct agent *agent)
 
 static void start_running(struct agent *agent)
 {
+	agent_store_start(agent);
 	if (!agent_metrics_start(agent) || !agent_runs_start(agent)) {
 		give_up(agent, "no memory, or no endpoint for the region");
 		return;
@@ -343,6 +342,7 @@ static void stop_all(struct agent *agent)
 			agent_runs_cancel(agent);
 		agent_runs_free(agent);
 		agent_metrics_free(agent);
+		agent_store_free(agent);
 		agent_identity_stop(agent->identity);
 		agent_status_stop(agent);
 		agent_watchdog_stop(agent);

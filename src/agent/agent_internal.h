@@ -33,6 +33,7 @@ struct result;
 struct schedule;
 struct sink;
 struct status_socket;
+struct store;
 
 #define AGENT_ID_SIZE 256
 #define AGENT_SIGNALS 3
@@ -128,7 +129,7 @@ void agent_runs_free(struct agent *agent);
 
 /* Dimension sets, aggregate and sink; false: no memory or no endpoint (logged). */
 bool agent_metrics_start(struct agent *agent);
-struct aggregate_series *agent_metrics_series(struct agent *agent, const struct target *target);
+struct aggregate_series *agent_metrics_series(struct agent *agent, const char *service, bool is_tls);
 
 /* The longest any run may last, plus a second for what waits in the loop. */
 int64_t agent_metrics_grace_us(const struct conf *conf);
@@ -149,6 +150,19 @@ void agent_metrics_end_before(struct agent *agent, struct agent_windows *before)
 /* Looks again when the next window closes; after every result. */
 void agent_metrics_plan(struct agent *agent);
 void agent_metrics_free(struct agent *agent);
+
+/* ---- agent_store ---- */
+
+/* Before the metrics; without one, or in its trouble, all is in memory only. */
+void agent_store_start(struct agent *agent);
+void agent_store_take(struct agent *agent, const struct result *result);
+
+/* The windows of [start, start + length_us) have become datums. */
+void agent_store_cover(struct agent *agent, struct wall start, int64_t length_us);
+
+/* Writes what is left, and ends the loop. */
+void agent_store_close(struct agent *agent);
+void agent_store_free(struct agent *agent);
 
 /* ---- agent_health ---- */
 
@@ -274,6 +288,8 @@ struct agent {
 
 	struct dimension_set *agent_sets[2];
 	struct aggregate *aggregate;
+	struct store *store;                 /* NULL: memory only */
+	size_t samples_restored;
 	struct sink *sink;
 	struct loop_timer close_timer;
 	struct loop_timer minute_timer;

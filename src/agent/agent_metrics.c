@@ -31,14 +31,14 @@ static int add_static_dimensions(const struct agent *agent, struct dimension_set
 }
 
 /* One set of one service. A fact that is unknown here is left out: CloudWatch takes no empty value. */
-static struct dimension_set *service_set(const struct agent *agent, const struct target *target,
+static struct dimension_set *service_set(const struct agent *agent, const char *service,
 	const struct conf_dimension_set *wanted)
 {
 	struct dimension_set *set = dimension_set_new();
 	int err = set ? 0 : ERR_NOMEM;
 
 	for (size_t i = 0; i < wanted->count && !err; i++) {
-		const char *value = strcmp(wanted->names[i], "Service") == 0 ? target->name :
+		const char *value = strcmp(wanted->names[i], "Service") == 0 ? service :
 			agent_identity_fact(&agent->facts.imds, wanted->names[i]);
 
 		if (value && value[0])
@@ -52,7 +52,7 @@ static struct dimension_set *service_set(const struct agent *agent, const struct
 	return NULL;
 }
 
-struct aggregate_series *agent_metrics_series(struct agent *agent, const struct target *target)
+struct aggregate_series *agent_metrics_series(struct agent *agent, const char *service, bool is_tls)
 {
 	struct dimension_set *sets[CONF_DIMENSION_SETS_MAX] = { NULL };
 	const struct conf *conf = agent->conf;
@@ -60,12 +60,12 @@ struct aggregate_series *agent_metrics_series(struct agent *agent, const struct 
 	size_t count = 0;
 
 	while (count < conf->dimension_set_count) {
-		sets[count] = service_set(agent, target, &conf->dimension_sets[count]);
+		sets[count] = service_set(agent, service, &conf->dimension_sets[count]);
 		if (!sets[count])
 			goto done;
 		count++;
 	}
-	series = aggregate_series_new(agent->aggregate, sets, count, target->url.is_tls);
+	series = aggregate_series_new(agent->aggregate, sets, count, is_tls);
 done:
 	for (size_t i = 0; i < count; i++)
 		dimension_set_drop(sets[i]);
@@ -173,6 +173,11 @@ static void on_datum(void *user, struct datum *datum)
 	sink_put(agent->sink, datum);
 }
 
+static void on_period_closed(void *user, struct wall start, int64_t length_us)
+{
+	agent_store_cover(user, start, length_us);
+}
+
 static void on_dropped(void *user, enum sink_drop cause, double samples)
 {
 	struct agent *agent = user;
@@ -229,7 +234,7 @@ static struct sink *make_sink(struct agent *agent)
 	return sink_cloudwatch_new(agent->loop, agent->transport, agent->credentials,
 		&(struct sink_cloudwatch_options){ .endpoint = endpoint, .region = agent->facts.region,
 			.namespace_ = agent->conf->namespace_, .queue_max_datums = QUEUE_MAX_DATUMS,
-			.spread_us = spread_us(agent),
+			.store = agent->store, .spread_us = spread_us(agent),
 			.backfill_interval_us = agent->conf->backfill_interval_us, .random_seed = (uint64_t)mono_now().us,
 			.dropped = on_dropped, .user = agent });
 }
@@ -242,7 +247,8 @@ static bool make_windows(struct agent *agent)
 	agent->aggregate = aggregate_new(&(struct aggregate_options){
 		.period_us = agent->conf->period_us, .grace_us = agent_metrics_grace_us(agent->conf),
 		.metrics = agent->conf->metrics, .failure_metrics_always = agent->conf->failure_metrics_always,
-		.agent_sets = { agent->agent_sets[0], agent->agent_sets[1] }, .emit = on_datum, .user = agent });
+		.agent_sets = { agent->agent_sets[0], agent->agent_sets[1] }, .emit = on_datum, .closed = on_period_closed,
+		.user = agent });
 	if (!agent->aggregate)
 		return false;
 	aggregate_set_skew(agent->aggregate, agent->is_skewed ? agent->context.skew_us : 0);
@@ -286,7 +292,7 @@ static void free_windows(struct agent_windows *windows)
 
 static bool make_series(struct agent_probe *probe)
 {
-	probe->next_series = agent_metrics_series(probe->agent, probe->target);
+	probe->next_series = agent_metrics_series(probe->agent, probe->target->name, probe->target->url.is_tls);
 	return probe->next_series != NULL;
 }
 

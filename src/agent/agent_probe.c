@@ -18,7 +18,7 @@ struct agent_probe *agent_probe_new(struct agent *agent, struct target *target)
 	probe->agent = agent;
 	probe->target = target_hold(target);
 	agent_health_start(probe);
-	probe->series = agent_metrics_series(agent, target);
+	probe->series = agent_metrics_series(agent, target->name, target->url.is_tls);
 	if (!probe->series || schedule_add(agent->schedule, target->name, target->interval_us, probe, mono_now(),
 				      wall_now(), &probe->schedule_id) != 0)
 		goto fail;

@@ -71,6 +71,7 @@ static void on_finished(void *user, struct result *result)
 	agent->counters.local += outcome_is_local(result->outcome);
 	if (aggregate_add(probe->series, result) != 0)
 		log_err("target=%s event=sample_dropped cause=\"%s\"", probe->target->name, err_text(ERR_NOMEM));
+	agent_store_take(agent, result);
 	log_change(probe, result);
 	if (probe->is_retired) {
 		result_done(result);

@@ -18,6 +18,7 @@
 #include "lattice-probe/result_json.h"
 #include "lattice-probe/sink.h"
 #include "lattice-probe/status_socket.h"
+#include "lattice-probe/store.h"
 #include "lattice-probe/target.h"
 
 static json_t *instant_to_json(struct wall at)
@@ -136,6 +137,35 @@ static json_t *dns_to_json(const struct resolver *resolver)
 		(json_int_t)counters.reused, "waited", (json_int_t)counters.waited);
 }
 
+static const char *store_condition_name(enum store_condition condition)
+{
+	switch (condition) {
+	case STORE_OPENING: return "opening";
+	case STORE_WORKING: return "working";
+	case STORE_IN_TROUBLE:
+	default: return "in_trouble";
+	}
+}
+
+/* Null: all is in memory only. */
+static json_t *store_to_json(const struct agent *agent)
+{
+	struct sink_counters counters = { 0 };
+	struct store_state state;
+
+	if (!agent->store)
+		return json_null();
+	if (agent->sink)
+		sink_read_counters(agent->sink, &counters);
+	store_read_state(agent->store, &state);
+	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "path", state.path, "state",
+		store_condition_name(state.condition), "why", state.why[0] ? state.why : NULL, "file_bytes",
+		(json_int_t)state.file_bytes, "outbox_bytes", (json_int_t)state.outbox_bytes, "datums_on_disk",
+		(json_int_t)counters.datums_on_disk, "restored", (json_int_t)counters.restored, "samples_restored",
+		(json_int_t)agent->samples_restored, "troubles", (json_int_t)state.troubles, "set_aside",
+		(json_int_t)state.set_aside);
+}
+
 static const char *state_name(const struct agent *agent)
 {
 	if (agent->is_stopping)
@@ -154,11 +184,12 @@ static json_t *head_to_json(void *user)
 {
 	struct agent *agent = user;
 
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:f, s:o}", "version", PACKAGE_VERSION,
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:o}", "version", PACKAGE_VERSION,
 		"pid", (json_int_t)getpid(), "agent_id", agent->facts.agent_id, "fleet", agent->conf->fleet,
 		"state", state_name(agent), "started", instant_to_json(agent->started_wall), "uptime_s",
 		(json_int_t)(mono_since(mono_now(), agent->started) / US_PER_S), "runs", runs_to_json(&agent->counters),
-		"configuration", configuration_to_json(&agent->reload), "queue", queue_to_json(agent->sink), "credentials",
+		"configuration", configuration_to_json(&agent->reload), "queue", queue_to_json(agent->sink), "store",
+		store_to_json(agent), "credentials",
 		credentials_to_json(agent), "clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver));
 }
 

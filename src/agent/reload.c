@@ -142,6 +142,10 @@ NUMBER_IS_EQUAL(max_dns_rate)
 NUMBER_IS_EQUAL(max_in_flight)
 NUMBER_IS_EQUAL(shutdown_timeout_us)
 TEXT_IS_EQUAL(status_socket)
+TEXT_IS_EQUAL(state_directory)
+NUMBER_IS_EQUAL(store_retention_us)
+NUMBER_IS_EQUAL(store_max_bytes)
+NUMBER_IS_EQUAL(outbox_max_bytes)
 TEXT_IS_EQUAL(namespace_)
 NUMBER_IS_EQUAL(metrics)
 NUMBER_IS_EQUAL(failure_metrics_always)
@@ -165,6 +169,10 @@ const struct reload_key reload_keys[] = {
 		.is_equal = resolvers_are_equal },
 	FIELD("agent", "max_dns_rate", RELOAD_AT_ONCE, max_dns_rate),
 	FIELD("agent", "max_in_flight", RELOAD_AT_ONCE, max_in_flight),
+	FIELD("agent", "state_directory", RELOAD_NEXT_START, state_directory),
+	FIELD("agent", "store_retention", RELOAD_NEXT_START, store_retention_us),
+	FIELD("agent", "store_max_size", RELOAD_NEXT_START, store_max_bytes),
+	FIELD("agent", "outbox_max_size", RELOAD_NEXT_START, outbox_max_bytes),
 	FIELD("agent", "shutdown_timeout", RELOAD_AT_ONCE, shutdown_timeout_us),
 	FIELD("agent", "status_socket", RELOAD_AT_ONCE, status_socket),
 	FIELD("cloudwatch", "namespace", RELOAD_NEXT_START, namespace_),

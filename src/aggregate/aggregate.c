@@ -292,6 +292,9 @@ static void close_period(struct aggregate *aggregate, struct period **link)
 	emit_counters(aggregate, period, &emitter);
 	/* What found no memory now is told with the next period that is opened. */
 	aggregate->unplaced[AGGREGATE_SAMPLES_DROPPED] += emitter.lost;
+	if (aggregate->options.closed)
+		aggregate->options.closed(aggregate->options.user, (struct wall){ period->start_us },
+			aggregate->options.period_us);
 	free_period(period);
 }
 

@@ -198,7 +198,7 @@ static void set_backfill_interval(struct sink *sink, int64_t interval_us)
 {
 	struct cloudwatch *cloudwatch = (struct cloudwatch *)sink;
 
-	cloudwatch->backfill_interval_us = interval_us;
+	cloudwatch->backfill_interval_us = cloudwatch->backfill_pace_us = interval_us;
 }
 
 /* A flush ends at its deadline whatever happens. */
@@ -210,8 +210,9 @@ static bool is_stuck(const struct sink *sink, struct mono now)
 		return false;
 	if (cloudwatch->is_sending)
 		return mono_since(now, cloudwatch->sending_since) > cloudwatch->send_limit_us;
-	return sink->counters.datums_waiting > 0 && !loop_timer_is_running(&cloudwatch->publish_timer) &&
-	       !loop_timer_is_running(&cloudwatch->pump_timer);
+	/* What stands on disk only waits for the store, which watches its own disk. */
+	return sink->counters.datums_waiting > sink->counters.datums_on_disk && !cloudwatch->is_reading &&
+	       !loop_timer_is_running(&cloudwatch->publish_timer) && !loop_timer_is_running(&cloudwatch->pump_timer);
 }
 
 static void cloudwatch_free(struct sink *sink)
@@ -255,6 +256,7 @@ struct sink *sink_cloudwatch_new_over(struct loop *loop, const struct sink_carri
 	cloudwatch->random = options->random_seed;
 	cloudwatch->backfill_interval_us = or_default(options->backfill_interval_us, 10 * US_PER_S);
 	cloudwatch->backfill_pace_us = cloudwatch->backfill_interval_us;
+	cloudwatch->send_limit_us = or_default(options->request_timeout_us, REQUEST_TIMEOUT_US) + CREDENTIALS_WAIT_US;
 	cloudwatch->pace = (struct cloudwatch_pace){
 		.retry_base_us = or_default(options->retry_base_us, 200 * US_PER_MS),
 		.throttle_base_us = or_default(options->throttle_base_us, US_PER_S),

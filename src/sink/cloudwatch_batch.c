@@ -265,6 +265,7 @@ static int send_flight(struct cloudwatch *cloudwatch, const struct buf *plain)
 	if (!cloudwatch->is_marking)
 		return carry(cloudwatch);
 	cloudwatch->is_sending = true;
+	cloudwatch->sending_since = mono_now();
 	return 0;
 }
 

@@ -162,8 +162,10 @@ static void on_page(void *user, const struct store_page *page)
 	struct cloudwatch *cloudwatch = user;
 
 	cloudwatch->is_reading = false;
-	if (!page)
-		return; /* trouble; asked for again once it is over */
+	if (!page) { /* trouble; asked for again once it is over */
+		cloudwatch_batch_pump(cloudwatch);
+		return;
+	}
 	for (struct datum *datum = page->first; datum;) {
 		struct datum *next = datum->next;
 
@@ -226,11 +228,9 @@ static void on_kept(void *user, bool is_kept, uint64_t datums, double samples)
 	double expected_samples = cloudwatch->kept_samples;
 
 	cloudwatch->is_reading = false;
-	if (!is_kept)
-		return;
-	if (datums < expected_datums)
+	if (is_kept && datums < expected_datums)
 		lose(cloudwatch, SINK_DROP_STORE, expected_datums - datums, expected_samples - samples);
-	else if (datums > expected_datums)
+	else if (is_kept && datums > expected_datums)
 		take_surplus(cloudwatch, datums - expected_datums, samples - expected_samples);
 	cloudwatch_batch_pump(cloudwatch);
 }

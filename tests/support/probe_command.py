@@ -182,9 +182,10 @@ class Command:
 
     def conf(self, probes=None, agent=None, cloudwatch=None, text=""):
         """Writes a configuration of these sections, and `text` behind them; returns its path. Unless asked
-        for, no socket that daemons would share, and no diagnosis whose requests a test would count."""
+        for, no socket and no store that daemons would share, and no diagnosis whose requests a test would count."""
         self.serial += 1
-        usual = {"fleet": "tests", "agent_id": "agent-1", "status_socket": "none", "diagnose": "no"}
+        usual = {"fleet": "tests", "agent_id": "agent-1", "status_socket": "none", "state_directory": "none",
+                 "diagnose": "no"}
         parts = [section("agent", {**usual, **(agent or {})}),
                  section("cloudwatch", {"region": "us-east-1", "dimension.Environment": "test", **(cloudwatch or {})})]
         parts += [section(f"probe {name}", settings) for name, settings in (probes or {}).items()]
