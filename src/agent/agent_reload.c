@@ -20,7 +20,7 @@
 #include "lattice-probe/sink.h"
 #include "lattice-probe/target.h"
 
-#define PLACE_SIZE 512
+#define PLACE_SIZE 256
 
 /* What is read in the thread pool; owned by the work. */
 struct job {

@@ -113,42 +113,26 @@ static const char *judge_content(struct buf *content)
 	return NULL;
 }
 
-static int add_content(struct conf_builder *builder, struct conf_setting *setting, const char *path,
-	struct conf_file *file)
-{
-	const char *why = judge_content(&file->content);
-
-	if (file->is_world_readable)
-		conf_builder_report(builder, CONF_MISTAKE, setting, "everyone may read %s; chmod 640 %s", path, path);
-	else if (why)
-		conf_builder_report(builder, CONF_MISTAKE, setting, "%s %s", path, why);
-	else
-		return add(builder->target, conf_document_suffix(setting), file->content.data, true);
-	return 0;
-}
-
 int conf_header_set_file(struct conf_builder *builder, struct conf_setting *setting)
 {
 	const char *wrong = judge_name(builder->target, conf_document_suffix(setting));
-	char *path = NULL;
-	char *why = NULL;
 	struct conf_file file;
+	char *path;
 	int err;
 
 	if (wrong) {
 		conf_builder_report(builder, CONF_MISTAKE, setting, "%s", wrong);
 		return 0;
 	}
-	path = conf_file_beside(setting->source->path, setting->value);
-	err = path ? conf_file_read(path, CONF_HEADER_MAX_BYTES, false, &file, &why) : ERR_NOMEM;
-	if (err == ERR_IO) {
-		conf_builder_report(builder, CONF_MISTAKE, setting, "%s %s", path, why);
-		err = 0;
-	} else if (!err) {
-		err = add_content(builder, setting, path, &file);
-		buf_done_secret(&file.content);
-	}
-	free(why);
+	err = conf_secret_read(builder, setting, CONF_HEADER_MAX_BYTES, &file, &path);
+	if (err)
+		return err == ERR_IO ? 0 : err;
+	wrong = judge_content(&file.content);
+	if (wrong)
+		conf_builder_report(builder, CONF_MISTAKE, setting, "%s %s", path, wrong);
+	else
+		err = add(builder->target, conf_document_suffix(setting), file.content.data, true);
+	buf_done_secret(&file.content);
 	free(path);
 	return err;
 }

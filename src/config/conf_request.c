@@ -91,41 +91,25 @@ int conf_request_set_body(struct conf_builder *builder, struct conf_setting *set
 }
 
 /* The file's bytes become the body. */
-static int take_body(struct conf_builder *builder, struct conf_setting *setting, const char *path,
-	struct conf_file *file)
-{
-	size_t bytes = file->content.length_bytes;
-
-	if (file->is_world_readable) {
-		conf_builder_report(builder, CONF_MISTAKE, setting, "everyone may read %s; chmod 640 %s", path, path);
-		return 0;
-	}
-	builder->target->body = buf_take(&file->content);
-	builder->target->body_bytes = builder->target->body ? bytes : 0;
-	return builder->target->body ? 0 : ERR_NOMEM;
-}
-
 int conf_request_set_body_file(struct conf_builder *builder, struct conf_setting *setting)
 {
-	char *path;
-	char *why = NULL;
+	struct target *target = builder->target;
 	struct conf_file file;
+	char *path;
+	size_t bytes;
 	int err;
 
 	if (has_body(builder, setting))
 		return 0;
-	path = conf_file_beside(setting->source->path, setting->value);
-	err = path ? conf_file_read(path, CONF_BODY_FILE_MAX_BYTES, false, &file, &why) : ERR_NOMEM;
-	if (err == ERR_IO) {
-		conf_builder_report(builder, CONF_MISTAKE, setting, "%s %s", path, why);
-		err = 0;
-	} else if (!err) {
-		err = take_body(builder, setting, path, &file);
-		buf_done_secret(&file.content);
-	}
-	free(why);
+	err = conf_secret_read(builder, setting, CONF_BODY_FILE_MAX_BYTES, &file, &path);
+	if (err)
+		return err == ERR_IO ? 0 : err;
+	bytes = file.content.length_bytes;
+	target->body = buf_take(&file.content);
+	target->body_bytes = target->body ? bytes : 0;
+	buf_done_secret(&file.content);
 	free(path);
-	return err;
+	return target->body ? 0 : ERR_NOMEM;
 }
 
 /* Looks whether there is a certificate in the file. */

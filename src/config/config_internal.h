@@ -172,6 +172,16 @@ int conf_file_list(const char *directory, char ***ret_paths, size_t *ret_count, 
 /* `name` as seen from the directory that holds the file `from`. Gives; NULL: no memory. */
 char *conf_file_beside(const char *from, const char *name);
 
+/* ---- conf_secret: files that may hold a secret ---- */
+
+/* Reads the file that the setting names: a name without a slash is looked for among the credentials that
+ * systemd handed over, then, like any other, from the directory of the file that has the setting. One that
+ * everyone may read is a mistake. Gives *ret_path; *ret_file is to be ended with buf_done_secret. 0,
+ * ERR_NOMEM, or ERR_IO: the mistake was reported. */
+struct conf_builder;
+int conf_secret_read(struct conf_builder *builder, struct conf_setting *setting, size_t max_bytes,
+	struct conf_file *ret_file, char **ret_path);
+
 /* ---- conf_builder: the document becomes a conf ---- */
 
 struct conf_builder {
