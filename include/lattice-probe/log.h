@@ -19,6 +19,10 @@ enum log_level {
 void log_start(int fd, enum log_level max_level);
 void log_set_level(enum log_level max_level);
 
+/* What goes in front of a line that is printed past these functions: "<3>" and the like when the log is
+ * the journal, else "". Static text. */
+const char *log_prefix(enum log_level level);
+
 /* Prints what is still counted ("… repeated=12"). At exit, and from a timer each minute. */
 void log_flush_repeats(void);
 

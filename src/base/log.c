@@ -60,6 +60,19 @@ void log_set_level(enum log_level max_level)
 	logger.max_level = max_level;
 }
 
+const char *log_prefix(enum log_level level)
+{
+	if (!logger.is_journal)
+		return "";
+	switch (level) {
+	case LOG_LEVEL_ERR: return "<3>";
+	case LOG_LEVEL_WARNING: return "<4>";
+	case LOG_LEVEL_INFO: return "<6>";
+	case LOG_LEVEL_DEBUG:
+	default: return "<7>";
+	}
+}
+
 static const char *level_word(enum log_level level)
 {
 	switch (level) {
@@ -81,7 +94,7 @@ static void print_line(enum log_level level, const char *line, unsigned repeats)
 	if (repeats)
 		(void)snprintf(tail, sizeof tail, " repeated=%u", repeats);
 	if (logger.is_journal) {
-		length = snprintf(text, sizeof text, "<%d>%s%s\n", (int)level, line, tail);
+		length = snprintf(text, sizeof text, "%s%s%s\n", log_prefix(level), line, tail);
 	} else {
 		wall_format_rfc3339(wall_now(), when);
 		length = snprintf(text, sizeof text, "%s level=%s %s%s\n", when, level_word(level), line, tail);

@@ -9,6 +9,7 @@
 
 #include "lattice-probe/conf.h"
 #include "lattice-probe/err.h"
+#include "lattice-probe/log.h"
 #include "lattice-probe/nearest.h"
 #include "lattice-probe/target.h"
 
@@ -54,12 +55,14 @@ int cli_refuse_option(char *const *argv, const struct option *options, void (*pr
 
 void cli_print_finding(const struct conf_finding *finding)
 {
-	const char *severity = finding->severity == CONF_WARNING ? "warning: " : "";
+	bool is_warning = finding->severity == CONF_WARNING;
+	const char *prefix = log_prefix(is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERR);
+	const char *severity = is_warning ? "warning: " : "";
 
 	if (finding->line)
-		fprintf(stderr, "%s:%u: %s%s\n", finding->file, finding->line, severity, finding->text);
+		fprintf(stderr, "%s%s:%u: %s%s\n", prefix, finding->file, finding->line, severity, finding->text);
 	else
-		fprintf(stderr, "%s: %s%s\n", finding->file, severity, finding->text);
+		fprintf(stderr, "%s%s: %s%s\n", prefix, finding->file, severity, finding->text);
 }
 
 struct conf *cli_load_conf(const char *path)
@@ -73,7 +76,7 @@ struct conf *cli_load_conf(const char *path)
 	for (size_t i = 0; i < findings.count; i++)
 		cli_print_finding(&findings.items[i]);
 	if (err)
-		fprintf(stderr, "lattice-probe: %s: %s\n", path,
+		fprintf(stderr, "%slattice-probe: %s: %s\n", log_prefix(LOG_LEVEL_ERR), path,
 			err == ERR_NOMEM ? err_text(err) : "the configuration has mistakes, nothing was started");
 	conf_findings_done(&findings);
 	return conf;

@@ -43,6 +43,19 @@ def test_a_change_of_outcome_is_said_once(runner, world, origin):
     assert said == ["http_status", "ok"], daemon.log
 
 
+def test_the_journal_gets_priorities_of_mistakes_too(command):
+    """What a refused start prints is no less an error than what it would have logged."""
+    conf = command.conf({"web": {"url": "https://web.probe.test", "timeout": "5"}}, cloudwatch={"dimension.Environment": None})
+    path = command.path("journal-of-mistakes")
+    with open(path, "wb") as journal:
+        status = os.fstat(journal.fileno())
+        done = subprocess.run([command.binary, "run", "-c", conf], stdin=subprocess.DEVNULL, stderr=journal, check=False,
+                              env=command.environment({"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}))
+    assert done.returncode == 2
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines and all(line.startswith("<3>" if "warning: " not in line else "<4>") for line in lines), lines
+
+
 def test_the_journal_gets_priorities(command, world, gate):
     """$JOURNAL_STREAM names stderr's own device and inode (systemd.exec(5)): <N> instead of the time."""
     conf = command.conf({"bad": world.http("journal", "/status/500")}, {"interval": "1s", "timeout": "900ms"}, {"period": "1s"})
