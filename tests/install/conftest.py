@@ -41,7 +41,8 @@ def lab():
 @pytest.fixture(scope="module")
 def machine(lab):
     """A booted machine without lattice-probe, where what it depends on is installed."""
-    with machine_module.Machine(lab.name, given("BASE"), given("FOLDER") / lab.name, lab) as made:
+    layers = [given("ADDED"), given("SYSTEM")]
+    with machine_module.Machine(lab.name, layers, given("FOLDER") / lab.name, lab) as made:
         story["machine"] = made
         made.boot()
         yield made
@@ -54,7 +55,8 @@ def deb():
 
 
 @pytest.fixture(scope="session")
-def previous_deb():
+def previous():
+    """The same package as an earlier release would be."""
     return given("PREVIOUS")
 
 

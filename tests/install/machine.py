@@ -39,10 +39,11 @@ exec setpriv --pdeathsig=KILL "$@"
 
 
 class Machine:
-    """base: the folder of a system; folder: an empty one of this machine's own; lab: where it stands."""
+    """layers: the folders that make its system, uppermost first; folder: a new one of its own; lab: where it
+    stands."""
 
-    def __init__(self, name, base, folder, lab):
-        self.name, self.base, self.folder, self.lab = name, base, pathlib.Path(folder), lab
+    def __init__(self, name, layers, folder, lab):
+        self.name, self.layers, self.folder, self.lab = name, layers, pathlib.Path(folder), lab
         self.root = self.folder / "root"
         self.groups = [f"{mount}/lattice-probe-{name}" for mount in unit_hierarchies()]
         self.supervisor = None
@@ -53,7 +54,7 @@ class Machine:
     def __enter__(self):
         for each in ("upper", "work", "root"):
             (self.folder / each).mkdir(parents=True)
-        options = f"lowerdir={self.base},upperdir={self.folder}/upper,workdir={self.folder}/work"
+        options = f"lowerdir={':'.join(map(str, self.layers))},upperdir={self.folder}/upper,workdir={self.folder}/work"
         laboratory.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
         self.write("/etc/resolv.conf", "".join(f"nameserver {each}\n" for each in bending.NAMESERVERS))
         self.write(CA, self.lab.ca.read_text(encoding="utf-8"))

@@ -215,16 +215,16 @@ def replaced_by(machine, agent, deb):
     assert machine.pid() not in (None, pid) and agent.is_active() and agent.problems(since) == []
 
 
-def test_an_upgrade_restarts_and_brings_the_new_configuration_file(machine, agent, deb, previous_deb):
-    apt(machine, "install", machine.bring(previous_deb))
+def test_an_upgrade_restarts_and_brings_the_new_configuration_file(machine, agent, deb, previous):
+    apt(machine, "install", machine.bring(previous))
     wait_for(agent.is_active, "the previous release to be active")
     assert PREVIOUS_LINE in machine.read(CONF)
     replaced_by(machine, agent, deb)
     assert PREVIOUS_LINE not in machine.read(CONF)
 
 
-def test_an_upgrade_keeps_what_an_administrator_edited(machine, agent, deb, previous_deb):
-    machine.run("apt-get", "-y", "--allow-downgrades", "install", machine.bring(previous_deb))
+def test_an_upgrade_keeps_what_an_administrator_edited(machine, agent, deb, previous):
+    machine.run("apt-get", "-y", "--allow-downgrades", "install", machine.bring(previous))
     agent.edit(EDIT)
     edited = machine.read(CONF)
     agent.probe("checkout", laboratory.CHECKOUT)
