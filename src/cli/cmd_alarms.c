@@ -25,7 +25,7 @@ static void print_usage(FILE *stream)
 	      "The topic that hears of them is a parameter. A metric that is not published gets\n"
 	      "no alarm. Notes go to stderr.\n"
 	      "\n"
-	      "  -c, --config FILE    the configuration; conf.d/*.conf beside it is read after it\n"
+	      "  -c, --config FILE    the configuration, with conf.d/*.conf beside it\n"
 	      "                       (" CLI_CONF_PATH ")\n"
 	      "      --format FORMAT  cloudformation, a template in JSON, or terraform, HCL\n"
 	      "                       (cloudformation)\n"
@@ -43,9 +43,10 @@ static void print_usage(FILE *stream)
 	      "                       value of a dimension that only instances know, such as\n"
 	      "                       AvailabilityZoneId; without it such sets get no alarms\n"
 	      "      --part N/M       the Nth of M documents, for many services\n"
+	      "  -h, --help           print this\n"
 	      "\n"
 	      "Exit status: 0 printed, 2 mistakes in the configuration, nothing to watch, too\n"
-	      "much for one template, or wrong usage\n",
+	      "much for one template, or wrong usage.\n",
 		stream);
 }
 
@@ -128,6 +129,8 @@ int cmd_alarms(int argc, char **argv)
 			print_usage(stdout);
 			return CLI_EXIT_OK;
 		}
+		if (option == '?')
+			return cli_refuse_option(argv, options, print_usage);
 		if (!(option >= FORMAT ? take_own(&alarms, option, optarg) : cli_generate_option(&generate, option, optarg))) {
 			print_usage(stderr);
 			return CLI_EXIT_USAGE;

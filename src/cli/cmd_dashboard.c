@@ -16,17 +16,18 @@ static void print_usage(FILE *stream)
 	      "  aws cloudwatch put-dashboard --dashboard-name NAME \\\n"
 	      "    --dashboard-body \"$(lattice-probe dashboard)\"\n"
 	      "\n"
-	      "  -c, --config FILE    the configuration; conf.d/*.conf beside it is read after it\n"
+	      "  -c, --config FILE    the configuration, with conf.d/*.conf beside it\n"
 	      "                       (" CLI_CONF_PATH ")\n"
-	      "      --region REGION  where the metrics are (region in [cloudwatch], AWS_REGION,\n"
-	      "                       or where the probed services are)\n"
+	      "      --region REGION  where the metrics are (region in [cloudwatch],\n"
+	      "                       AWS_REGION, or where the probed services are)\n"
 	      "      --dimension NAME=VALUE\n"
 	      "                       value of a dimension that only instances know, such as\n"
-	      "                       AvailabilityZoneId; without it all values are searched for\n"
+	      "                       AvailabilityZoneId; without it all are searched for\n"
 	      "      --part N/M       the Nth of M dashboards, for many services\n"
+	      "  -h, --help           print this\n"
 	      "\n"
 	      "Exit status: 0 printed, 2 mistakes in the configuration, nothing to show, too\n"
-	      "much for one dashboard, or wrong usage\n",
+	      "much for one dashboard, or wrong usage.\n",
 		stream);
 }
 
@@ -51,6 +52,8 @@ int cmd_dashboard(int argc, char **argv)
 			print_usage(stdout);
 			return CLI_EXIT_OK;
 		}
+		if (option == '?')
+			return cli_refuse_option(argv, options, print_usage);
 		if (!cli_generate_option(&generate, option, optarg)) {
 			print_usage(stderr);
 			return CLI_EXIT_USAGE;

@@ -11,18 +11,19 @@ static void print_usage(FILE *stream)
 	      "\n"
 	      "Prints the identity policy that the agent's role needs for this configuration:\n"
 	      "  PublishMetrics      PutMetricData, into the configured namespace only\n"
-	      "  InvokeSignedProbes  Invoke, where a probe has auth = sigv4, on what it asks for\n"
+	      "  InvokeSignedProbes  Invoke on what probes with auth = sigv4 ask for\n"
 	      "  DiagnoseReads       what diagnose reads; each action is optional\n"
 	      "An account id is not part of the configuration: ARNs have * in its place, which\n"
 	      "allows a service shared by another account. Notes go to stderr.\n"
 	      "\n"
-	      "  -c, --config FILE    the configuration; conf.d/*.conf beside it is read after it\n"
+	      "  -c, --config FILE    the configuration, with conf.d/*.conf beside it\n"
 	      "                       (" CLI_CONF_PATH ")\n"
 	      "      --no-diagnose    without DiagnoseReads\n"
 	      "      --region REGION  for ARNs, where neither the probes nor region in\n"
 	      "                       [cloudwatch] nor AWS_REGION name it\n"
+	      "  -h, --help           print this\n"
 	      "\n"
-	      "Exit status: 0 printed, 2 mistakes in the configuration or wrong usage\n",
+	      "Exit status: 0 printed, 2 mistakes in the configuration or wrong usage.\n",
 		stream);
 }
 
@@ -48,6 +49,8 @@ int cmd_iam_policy(int argc, char **argv)
 			print_usage(stdout);
 			return CLI_EXIT_OK;
 		}
+		if (option == '?')
+			return cli_refuse_option(argv, options, print_usage);
 		if (option == CLI_GENERATE_OWN) {
 			with_diagnose = false;
 		} else if (!cli_generate_option(&generate, option, optarg)) {

@@ -12,6 +12,7 @@ import shells
 
 COMMANDS = program_tables.commands()
 WITH_NAMES = ("once", "diagnose")
+FACTS = {"AvailabilityZone", "AvailabilityZoneId", "VpcId", "SubnetId", "InstanceId"}  # generate_fact_name
 
 
 @pytest.fixture(params=shells.SHELLS)
@@ -85,7 +86,24 @@ def test_other_commands_take_no_names(shell, conf):
 @pytest.mark.parametrize("name", ("_lattice-probe", "lattice-probe.fish"))
 def test_commands_are_described_in_the_program_s_words(name):
     text = (shells.COMPLETIONS / name).read_text(encoding="utf-8")
-    found = dict(re.findall(r"^    '([a-z-]+):(.+)'$", text, re.MULTILINE) +
-                 re.findall(r"_is_bare -a (\S+) -d '(.+)'$", text, re.MULTILINE))
+    found = dict(re.findall(r"""^    ['"]([a-z-]+):(.+)['"]$""", text, re.MULTILINE) +
+                 re.findall(r"""_is_bare -a (\S+) -d ['"](.+)['"]$""", text, re.MULTILINE))
     assert found.pop("help")
     assert found == COMMANDS
+
+
+@pytest.mark.parametrize("joint", (" ", "="))
+def test_options_that_take_one_of_some_words(shell, joint):
+    assert {word.removeprefix("--format=") for word in shell(f"lattice-probe alarms --format{joint}")} == \
+        {"cloudformation", "terraform"}
+    assert {word.removeprefix("--format=") for word in shell(f"lattice-probe alarms --format{joint}t")} == {"terraform"}
+    for name in ("alarms", "dashboard"):
+        offered = shell(f"lattice-probe {name} --dimension{joint}")
+        assert {word.removeprefix("--dimension=").removesuffix("=") for word in offered} == FACTS
+
+
+def test_options_that_take_any_word(shell):
+    for option in ("--availability", "--latency", "--certificate-days", "--part"):
+        assert shell(f"lattice-probe alarms {option} ") == set()
+    assert shell("lattice-probe iam-policy --region ") == set()
+    assert shell("lattice-probe alarms --dimension VpcId=") <= {"VpcId="}  # the value is the user's own

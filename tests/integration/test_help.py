@@ -8,7 +8,7 @@ import pytest
 import program_tables
 
 COMMANDS = program_tables.commands()
-OPTION = re.compile(r"^ +(?:(-\w), |    )--([\w-]+)( [A-Z]+)? +\S", re.MULTILINE)
+OPTION = re.compile(r"^ +(?:(-\w), |    )--([\w-]+)( [A-Z]+[A-Z/=]*)?(?: +\S|$)", re.MULTILINE)
 
 
 def said(command, name):

@@ -238,6 +238,17 @@ def test_the_keys_that_go_on_in_indented_lines_say_so(conf_page, tables):
     assert {name for name, item in items.items() if "ndented lines" in item.body} == goes_on
 
 
+def test_each_key_says_what_a_reload_makes_of_it(conf_page, tables):
+    whens = {"at once": "at once", "at once, and end the windows that are open": "new windows",
+             "after a restart": "restart"}
+    found = {}
+    for item in conf_page.of("RELOADING"):
+        for name in re.findall(r"\b[a-z]+_[a-z_]+|\b(?:fleet|metrics|namespace|period|region|endpoint|proxy|resolver)\b|"
+                               r"\bdimension\.(?=NAME)", item.body):
+            found[name] = whens[item.head]
+    assert found == tables["reloads"]
+
+
 def test_each_metric_that_may_be_chosen_is_there(conf_page, tables):
     body = items_of_keys(conf_page)["metrics"].body
     for metric in tables["metrics"]:

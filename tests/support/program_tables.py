@@ -11,7 +11,7 @@ import subprocess
 
 ROOT = pathlib.Path(os.environ.get("LATTICE_PROBE_SOURCE", pathlib.Path(__file__).resolve().parent.parent.parent))
 CLI = ROOT / "src" / "cli"
-ROW = re.compile(r'\{ "([\w-]+)", (\w+), NULL, \'(\w)\' \}')
+ROW = re.compile(r"""\{ "([\w-]+)", (\w+), NULL, (?:'(\w)'|\w+) \}""")
 
 
 def sources():
@@ -33,7 +33,7 @@ def options(command):
     text = (CLI / f"cmd_{command.replace('-', '_')}.c").read_text(encoding="utf-8")
     table = text.partition("struct option options[] = {")[2].partition("{ 0 } }")[0]
     letters = re.search(r'getopt_long\(argc, argv, "([\w:]*)"', text).group(1)
-    found = {name: (letter if letter in letters else None, kind == "required_argument")
+    found = {name: (letter if letter and letter in letters else None, kind == "required_argument")
              for name, kind, letter in ROW.findall(table)}
     assert "help" in found and len(found) == table.count("_argument"), table
     for name, (letter, takes_word) in found.items():
@@ -49,7 +49,10 @@ def words_of(command):
 
 def events():
     """The events that the log may hold."""
-    return set(re.findall(r"\bevent=([a-z_]+)", "\n".join(sources())))
+    text = "\n".join(sources())
+    # event=%s: the words to choose from stand in the same statement.
+    chosen = " ".join(re.findall(r"event=%s[^;]*", text))
+    return set(re.findall(r"\bevent=([a-z_]+)", text)) | set(re.findall(r'"([a-z]+_[a-z_]+)"', chosen))
 
 
 def environment():
@@ -59,6 +62,6 @@ def environment():
 
 
 def library():
-    """The tables of the library: keys, outcomes, metrics, verdicts, rights."""
+    """The tables of the library: keys, reloads, outcomes, metrics, verdicts, rights."""
     tool = pathlib.Path(os.environ["LATTICE_PROBE_BUILD"]) / "tests" / "support" / "tables_tool"
     return json.loads(subprocess.run([tool], capture_output=True, text=True, check=True, timeout=60).stdout)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints the program's own tables as one JSON object, for the tests of the manual: the keys of the
- * configuration, the outcomes, the metrics, the verdicts, and the rights that a diagnosis makes use of. */
+ * configuration and what a reload makes of them, the outcomes, the metrics, the verdicts, and the rights that a
+ * diagnosis makes use of. */
 #include <stddef.h>
 #include <stdio.h>
 
@@ -12,6 +13,7 @@
 #include "lattice-probe/diagnosis.h"
 #include "lattice-probe/metric.h"
 #include "lattice-probe/outcome.h"
+#include "lattice-probe/reload.h"
 
 static const char *type_name(enum conf_type type)
 {
@@ -98,10 +100,22 @@ static json_t *rights(void)
 	return array;
 }
 
+/* {name: when its new value holds} */
+static json_t *reloads(void)
+{
+	static const char *const effects[] = { [RELOAD_AT_ONCE] = "at once", [RELOAD_NEW_WINDOWS] = "new windows",
+		[RELOAD_NEXT_START] = "restart", [RELOAD_NEXT_PROCESS] = "restart" };
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < reload_keys_count; i++)
+		(void)json_object_set_new(object, reload_keys[i].name, json_string(effects[reload_keys[i].effect]));
+	return object;
+}
+
 int main(void)
 {
-	json_t *tables = json_pack("{s:o, s:o, s:o, s:o, s:o}", "keys", keys(), "outcomes", outcomes(), "metrics",
-		metrics(), "verdicts", verdicts(), "rights", rights());
+	json_t *tables = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "keys", keys(), "outcomes", outcomes(), "metrics",
+		metrics(), "verdicts", verdicts(), "rights", rights(), "reloads", reloads());
 	int err = tables ? json_dumpf(tables, stdout, JSON_INDENT(1)) : -1;
 
 	json_decref(tables);
