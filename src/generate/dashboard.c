@@ -92,14 +92,31 @@ static void add_filled_row(struct board *board, json_t *rows, const struct serie
 		.period_s = period_s });
 }
 
-static json_t *axis_from_zero(const char *label)
+/* So that NULL means "none" from here on. */
+static json_t *must(struct board *board, json_t *json)
 {
-	return json_pack("{s:{s:i, s:s, s:b}}", "left", "min", 0, "label", label, "showUnits", 0);
+	board->has_failed |= json == NULL;
+	return json;
 }
 
-static json_t *line_at(const char *label, int value)
+static json_t *axis_of(struct board *board, const char *label)
 {
-	return json_pack("{s:[{s:s, s:i}]}", "horizontal", "label", label, "value", value);
+	return must(board, json_pack("{s:{s:s, s:b}}", "left", "label", label, "showUnits", 0));
+}
+
+static json_t *axis_from_zero(struct board *board, const char *label)
+{
+	return must(board, json_pack("{s:{s:i, s:s, s:b}}", "left", "min", 0, "label", label, "showUnits", 0));
+}
+
+static json_t *axis_to_one(struct board *board)
+{
+	return must(board, json_pack("{s:{s:i, s:i, s:b}}", "left", "min", 0, "max", 1, "showUnits", 0));
+}
+
+static json_t *line_at(struct board *board, const char *label, int value)
+{
+	return must(board, json_pack("{s:[{s:s, s:i}]}", "horizontal", "label", label, "value", value));
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -174,7 +191,7 @@ static void place_availability(struct board *board, const struct series *series,
 		.label = series_unknown(series) ? NULL : "availability", .period_s = period_s });
 	(void)snprintf(text, sizeof text, "%s: availability", title);
 	place_graph(board, 8, text, false, period_s, rows,
-		json_pack("{s:{s:i, s:i, s:b}}", "left", "min", 0, "max", 1, "showUnits", 0), NULL);
+		axis_to_one(board), NULL);
 }
 
 static void place_latency(struct board *board, const struct series *series, const char *title)
@@ -188,7 +205,7 @@ static void place_latency(struct board *board, const struct series *series, cons
 		add_row(board, rows, series, METRIC_ID_LATENCY, &(struct dashboard_look){ .statistic = percentiles[i],
 			.label = series_unknown(series) ? NULL : percentiles[i], .period_s = period_s });
 	(void)snprintf(text, sizeof text, "%s: latency of successes", title);
-	place_graph(board, 8, text, false, period_s, rows, axis_from_zero("ms"), NULL);
+	place_graph(board, 8, text, false, period_s, rows, axis_from_zero(board, "ms"), NULL);
 }
 
 static void place_failures(struct board *board, const struct series *series, const char *title)
@@ -201,7 +218,7 @@ static void place_failures(struct board *board, const struct series *series, con
 		if (metric_get((enum metric_id)id)->scope == METRIC_SCOPE_FAILURE && (series->metrics & 1u << id))
 			add_filled_row(board, rows, series, (enum metric_id)id, period_s);
 	(void)snprintf(text, sizeof text, "%s: failures by phase", title);
-	place_graph(board, 8, text, true, period_s, rows, axis_from_zero("runs"), NULL);
+	place_graph(board, 8, text, true, period_s, rows, axis_from_zero(board, "runs"), NULL);
 }
 
 static bool is_shown(const struct board *board, const struct series *series)
@@ -270,7 +287,7 @@ static void place_counters(struct board *board, const struct series *series, int
 		if (metric->scope == METRIC_SCOPE_AGENT && metric->unit == DATUM_UNIT_COUNT && id != METRIC_ID_HEARTBEAT)
 			add_filled_row(board, rows, series, (enum metric_id)id, period_s);
 	}
-	place_graph(board, 8, "Agents: misses, faults, losses", true, period_s, rows, axis_from_zero("count"), NULL);
+	place_graph(board, 8, "Agents: misses, faults, losses", true, period_s, rows, axis_from_zero(board, "count"), NULL);
 }
 
 static void place_agents(struct board *board, const struct series_list *agents)
@@ -288,14 +305,14 @@ static void place_agents(struct board *board, const struct series_list *agents)
 		}
 		add_row(board, rows, series, METRIC_ID_HEARTBEAT, &(struct dashboard_look){ .statistic = "Sum", .label = label,
 			.period_s = period_s });
-		place_graph(board, 8, "Agents alive", false, period_s, rows, axis_from_zero("agents"),
-			series->is_of_fleet ? line_at("expected", board->conf->expected_agents) : NULL);
+		place_graph(board, 8, "Agents alive", false, period_s, rows, axis_from_zero(board, "agents"),
+			series->is_of_fleet ? line_at(board, "expected", board->conf->expected_agents) : NULL);
 		place_counters(board, series, period_s);
 		rows = json_array();
 		add_row(board, rows, series, METRIC_ID_CLOCK_SKEW_SECONDS, &(struct dashboard_look){ .statistic = "Average",
 			.label = series_unknown(series) ? NULL : "skew", .period_s = period_s });
 		place_graph(board, 8, "Agents: clock off by", false, period_s, rows,
-			json_pack("{s:{s:s, s:b}}", "left", "label", "s", "showUnits", 0), NULL);
+			axis_of(board, "s"), NULL);
 		end_row(board);
 	}
 }
@@ -318,11 +335,11 @@ static void fill_board(struct board *board, const struct series_list *services, 
 	note_obstacles(board, agents);
 	place_text(board);
 	place_together(board, services, METRIC_ID_SUCCESS, "Average", "Availability",
-		json_pack("{s:{s:i, s:i, s:b}}", "left", "min", 0, "max", 1, "showUnits", 0), NULL);
+		axis_to_one(board), NULL);
 	place_agents(board, agents);
 	place_services(board, services);
 	place_together(board, services, METRIC_ID_CERTIFICATE_DAYS, "Minimum", "Certificates: days left",
-		json_pack("{s:{s:s, s:b}}", "left", "label", "days", "showUnits", 0), line_at("expired", 0));
+		axis_of(board, "days"), line_at(board, "expired", 0));
 }
 
 static int judge(struct board *board)
@@ -342,7 +359,8 @@ static int judge(struct board *board)
 	if (widgets <= WIDGETS_MAX && board->metrics <= METRICS_MAX)
 		return 0;
 	generate_refuse(board->words, "a dashboard holds %d widgets and %d metrics, and these are %zu and %zu: make several "
-		"with --part 1/%zu, --part 2/%zu and so on", WIDGETS_MAX, METRICS_MAX, widgets, board->metrics, parts, parts);
+		"with --part 1/%zu, --part 2/%zu and so on", WIDGETS_MAX,
+		METRICS_MAX, widgets, board->metrics, parts, parts);
 	return ERR_LIMIT;
 }
 

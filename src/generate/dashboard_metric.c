@@ -54,14 +54,22 @@ static void append_query(struct buf *text, const struct conf *conf, const struct
 	}
 }
 
-static void add_look(json_t *look_json, const struct dashboard_look *look)
+/* Completes the last entry of the row, which is given back; NULL, and the row freed: no memory. */
+static json_t *with_look(json_t *row, const struct dashboard_look *look)
 {
+	json_t *entry = json_array_get(row, json_array_size(row) - 1);
+	int err = entry ? 0 : -1;
+
 	if (look->label)
-		(void)json_object_set_new(look_json, "label", json_string(look->label));
+		err |= json_object_set_new(entry, "label", json_string(look->label));
 	if (look->id)
-		(void)json_object_set_new(look_json, "id", json_string(look->id));
+		err |= json_object_set_new(entry, "id", json_string(look->id));
 	if (look->is_hidden)
-		(void)json_object_set_new(look_json, "visible", json_false());
+		err |= json_object_set_new(entry, "visible", json_false());
+	if (!err)
+		return row;
+	json_decref(row);
+	return NULL;
 }
 
 static json_t *search_row(const struct conf *conf, const struct series *series, enum metric_id id,
@@ -77,8 +85,7 @@ static json_t *search_row(const struct conf *conf, const struct series *series, 
 	if (!text.failed)
 		row = json_pack("[{s:s}]", "expression", buf_text(&text));
 	buf_done(&text);
-	add_look(json_array_get(row, 0), look);
-	return row;
+	return with_look(row, look);
 }
 
 json_t *dashboard_metric_row(const struct conf *conf, const struct series *series, enum metric_id id,
@@ -95,10 +102,8 @@ json_t *dashboard_metric_row(const struct conf *conf, const struct series *serie
 		err |= json_array_append_new(row, json_string(series->dimensions[i].value));
 	}
 	err |= json_array_append_new(row, json_pack("{s:s}", "stat", look->statistic));
-	if (!err) {
-		add_look(json_array_get(row, json_array_size(row) - 1), look);
-		return row;
-	}
+	if (!err)
+		return with_look(row, look);
 	json_decref(row);
 	return NULL;
 }

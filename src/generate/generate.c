@@ -5,7 +5,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lattice-probe/err.h"
@@ -80,12 +79,19 @@ bool generate_is_in_part(const struct generate_options *options, const char *ser
 	return generate_hash(GENERATE_HASH_START, service) % options->parts == options->part - 1;
 }
 
+static int append(const char *bytes, size_t length_bytes, void *user)
+{
+	return buf_append(user, bytes, length_bytes);
+}
+
+/* Not json_dumps: where its memory is gone it can leave a key out and say nothing (jansson 2.14). A buffer of
+ * ours remembers. */
 int generate_json(json_t *json, struct buf *ret_text)
 {
-	char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
-	int err = text ? buf_append_format(ret_text, "%s\n", text) : ERR_NOMEM;
+	int err = json ? json_dump_callback(json, append, ret_text, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : ERR_NOMEM;
 
-	free(text);
 	json_decref(json);
-	return err;
+	if (err)
+		return ret_text->failed ? ret_text->failed : ERR_NOMEM;
+	return buf_append_char(ret_text, '\n');
 }

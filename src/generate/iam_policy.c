@@ -112,27 +112,27 @@ static int by_text(const void *a, const void *b)
 	return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
 }
 
-/* Sorted and each once: the same configuration in another order is the same policy. */
+/* Sorted and each once: the same configuration in another order is the same policy. NULL: no memory. */
 static json_t *to_set(json_t *resources)
 {
 	size_t count = json_array_size(resources);
 	json_t **sorted = calloc(count ? count : 1, sizeof *sorted);
-	json_t *set = json_array();
+	json_t *set = sorted ? json_array() : NULL;
+	int err = set ? 0 : ERR_NOMEM;
 
-	for (size_t i = 0; sorted && i < count; i++)
+	for (size_t i = 0; !err && i < count; i++)
 		sorted[i] = json_array_get(resources, i);
-	if (sorted)
+	if (!err)
 		qsort(sorted, count, sizeof *sorted, by_text);
-	for (size_t i = 0; sorted && set && i < count; i++)
+	for (size_t i = 0; !err && i < count; i++)
 		if (i == 0 || by_text(&sorted[i - 1], &sorted[i]) != 0)
-			(void)json_array_append(set, sorted[i]);
-	if (set && json_array_size(set) == 0 && count > 0) {
-		json_decref(set);
-		set = NULL; /* no memory */
-	}
+			err = json_array_append(set, sorted[i]);
 	free(sorted);
 	json_decref(resources);
-	return set;
+	if (!err)
+		return set;
+	json_decref(set);
+	return NULL;
 }
 
 /* Of every signed probe; NULL: no memory. */
@@ -171,7 +171,10 @@ static json_t *diagnose_statement(void)
 	json_t *actions = json_array();
 
 	for (size_t i = 0; control_action(i); i++)
-		(void)json_array_append_new(actions, json_string(control_action(i)));
+		if (json_array_append_new(actions, json_string(control_action(i))) != 0) {
+			json_decref(actions);
+			return NULL;
+		}
 	return json_pack("{s:s, s:s, s:o, s:s}", "Sid", "DiagnoseReads", "Effect", "Allow", "Action", actions, "Resource",
 		"*");
 }
