@@ -18,7 +18,7 @@ import unicodedata
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-COMMANDS = ("run", "once", "diagnose", "status", "check-config", "version")
+COMMANDS = ("run", "once", "diagnose", "status", "check-config", "iam-policy", "alarms", "dashboard", "version")
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
