@@ -11,7 +11,7 @@
 #define NAME_COLUMNS 26    /* in 80; a wider terminal gives names the rest */
 #define OTHER_COLUMNS 54
 #define DETAIL_INDENT 4
-#define FOOTER_ROWS 11     /* head, what was left out, an empty line, the agent's five, two of them folded, the cursor's */
+#define FOOTER_ROWS 13     /* head, what was left out, an empty line, the agent's six, three of them folded, the cursor's */
 #define WORDS_SIZE 1024
 
 struct table {
@@ -251,6 +251,26 @@ static void print_queue(const struct table *table, const json_t *queue)
 	cli_text_print_wrapped(&table->text, 0, line);
 }
 
+static void print_store(const struct table *table, const json_t *store)
+{
+	const char *dot = table->text.dot;
+	char line[WORDS_SIZE];
+	char path[WORDS_SIZE];
+	char why[WORDS_SIZE];
+
+	if (!json_is_object(store))
+		(void)snprintf(line, sizeof line, "store: none, what waits is in memory only");
+	else if (json_is_string(json_object_get(store, "why")))
+		(void)snprintf(line, sizeof line, "store: in memory only, %.256s: %.200s", words_of(store, "path", "?", path),
+			words_of(store, "why", "?", why));
+	else
+		(void)snprintf(line, sizeof line, "store: %.20s%s%" PRId64 " KiB%s%" PRId64 " datums on disk only%s%" PRId64
+			" samples restored", words_of(store, "state", "?", why), dot, number_of(store, "file_bytes") / 1024,
+			dot, number_of(store, "datums_on_disk"), dot, number_of(store, "restored"));
+	cli_text_adapt(&table->text, line);
+	cli_text_print_wrapped(&table->text, 0, line);
+}
+
 static void print_credentials(const struct table *table, const json_t *credentials)
 {
 	char line[WORDS_SIZE];
@@ -322,6 +342,7 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	print_tally(&table, status);
 	print_runs(&table, json_object_get(status, "runs"));
 	print_queue(&table, json_object_get(status, "queue"));
+	print_store(&table, json_object_get(status, "store"));
 	print_credentials(&table, json_object_get(status, "credentials"));
 	print_refusal(&table, json_object_get(status, "configuration"));
 	print_agent(&table, status);

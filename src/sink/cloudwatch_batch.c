@@ -162,8 +162,10 @@ static void on_reply(void *user, const struct aws_reply *reply)
 	buf_done(&cloudwatch->body);
 	if (reply->class_ == AWS_CLASS_IN_DOUBT)
 		cloudwatch->sink.counters.in_doubt += cloudwatch_queue_samples(&cloudwatch->flight);
-	if (reply->class_ != AWS_CLASS_OK)
+	if (reply->class_ != AWS_CLASS_OK) {
 		cloudwatch_outbox_unmark(cloudwatch);
+		cloudwatch_outbox_hurry(cloudwatch);
+	}
 	switch (cloudwatch_retry_action(reply->class_)) {
 	case CLOUDWATCH_DELIVERED: deliver(cloudwatch); break;
 	case CLOUDWATCH_AT_ONCE: try_at_once(cloudwatch, reply); break;

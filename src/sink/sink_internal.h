@@ -226,7 +226,7 @@ void cloudwatch_outbox_read_more(struct cloudwatch *cloudwatch);
 bool cloudwatch_outbox_mark(struct cloudwatch *cloudwatch, void (*marked)(void *user, bool is_written));
 void cloudwatch_outbox_unmark(struct cloudwatch *cloudwatch);
 
-/* Has the removals written now: the less a kill finds undone, the less is sent twice. */
+/* Has removals and marks written now: the less a kill finds undone, the less is sent twice or in doubt. */
 void cloudwatch_outbox_hurry(struct cloudwatch *cloudwatch);
 
 void cloudwatch_set_timer(struct cloudwatch *cloudwatch, struct loop_timer *timer, struct mono due,
