@@ -84,29 +84,6 @@ static bool has_callback(const struct store_op *op)
 	return op->synced || op->read || op->kept || op->samples_read;
 }
 
-static void free_op(struct store_op *op)
-{
-	while (op->found) {
-		struct store_record *next = op->found->next;
-
-		free(op->found);
-		op->found = next;
-	}
-	free(op->record);
-	free(op->samples);
-	free(op);
-}
-
-static void free_ops(struct store_op *ops)
-{
-	while (ops) {
-		struct store_op *next = ops->next;
-
-		free_op(ops);
-		ops = next;
-	}
-}
-
 static void push(struct store_op_list *list, struct store_op *op)
 {
 	if (list->last)
@@ -195,7 +172,7 @@ static void fail_pending(struct store *store)
 
 	store->pending = (struct store_op_list){ 0 };
 	tell_all(store, ops, false);
-	free_ops(ops);
+	store_op_free_all(ops);
 }
 
 static void on_retry(void *user);
@@ -258,7 +235,7 @@ static void close_file(void *user)
 /* The store went while the thread was busy: closing is the thread's too. */
 static void dispose_orphan(struct job *job)
 {
-	free_ops(job->ops);
+	store_op_free_all(job->ops);
 	job->ops = NULL;
 	if (!loop_work_start(job->loop, close_file, NULL, free_database, job))
 		free_database(job);
@@ -269,7 +246,7 @@ static void dispose(void *user)
 	struct job *job = user;
 
 	if (job->store) {
-		free_ops(job->ops);
+		store_op_free_all(job->ops);
 		free(job);
 	} else {
 		dispose_orphan(job);
@@ -442,20 +419,19 @@ static void plan(struct store *store)
 		log_err("event=store_delayed cause=\"%s\"", err_text(ERR_NOMEM)); /* the next op plans again */
 }
 
-/* Takes the op (NULL: there was no memory for it). False: it was not noted, nobody will be told. */
-static bool ask(struct store *store, struct store_op *op)
+bool store_ask(struct store *store, struct store_op *op)
 {
 	bool is_told = op && has_callback(op);
 
 	if (op && !store_takes(store) && !is_told) {
-		free_op(op);
+		store_op_free(op);
 		return false;
 	}
 	if (!op || store->pending.bytes > PENDING_MAX_BYTES) {
 		if (store_takes(store))
 			enter_trouble(store, op ? "the disk is too slow" : err_text(ERR_NOMEM));
 		if (op && !is_told)
-			free_op(op);
+			store_op_free(op);
 		if (!is_told)
 			return false;
 	}
@@ -465,48 +441,9 @@ static bool ask(struct store *store, struct store_op *op)
 	return true;
 }
 
-static struct store_op *new_op(enum store_task task, int64_t from, int64_t to, void *user)
+void store_count_outbox(struct store *store, int64_t bytes)
 {
-	struct store_op *op = calloc(1, sizeof *op);
-
-	if (op) {
-		op->task = task;
-		op->from = from;
-		op->to = to;
-		op->user = user;
-	}
-	return op;
-}
-
-/* ---- the outbox ------------------------------------------------------------------------------ */
-
-bool store_put(struct store *store, const struct datum *datum)
-{
-	struct store_op *op = store_takes(store) ? new_op(STORE_TASK_PUT, 0, 0, NULL) : NULL;
-
-	if (!store_takes(store))
-		return false;
-	if (op)
-		op->record = store_record_new(datum);
-	if (op && !op->record) {
-		free_op(op);
-		op = NULL;
-	}
-	if (!ask(store, op))
-		return false;
-	store->state.outbox_bytes += store_record_cost_bytes(datum);
-	return true;
-}
-
-void store_mark(struct store *store, const struct datum *datum, bool is_in_flight)
-{
-	(void)ask(store, new_op(STORE_TASK_MARK, is_in_flight, datum->id, NULL));
-}
-
-void store_remove(struct store *store, const struct datum *datum)
-{
-	if (ask(store, new_op(STORE_TASK_REMOVE, datum->id, 0, NULL)) && datum->dimensions)
-		store->state.outbox_bytes -= store_record_cost_bytes(datum);
+	store->state.outbox_bytes += bytes;
 }
 
 bool store_outbox_is_full(const struct store *store)
@@ -514,74 +451,9 @@ bool store_outbox_is_full(const struct store *store)
 	return store_takes(store) && store->state.outbox_bytes > store->options.outbox_max_bytes;
 }
 
-bool store_sync(struct store *store, void (*synced)(void *user, bool is_written), void *user)
+int64_t store_samples_read_to(const struct store *store)
 {
-	struct store_op *op = new_op(STORE_TASK_SYNC, 0, 0, user);
-
-	if (op)
-		op->synced = synced;
-	return ask(store, op);
-}
-
-bool store_read(struct store *store, int64_t from_id, int64_t to_id,
-	void (*read)(void *user, const struct store_page *page), void *user)
-{
-	struct store_op *op = new_op(STORE_TASK_READ, from_id, to_id, user);
-
-	if (op)
-		op->read = read;
-	return ask(store, op);
-}
-
-bool store_keep(struct store *store, int64_t from_id, int64_t to_id,
-	void (*kept)(void *user, bool is_kept, uint64_t datums, double samples), void *user)
-{
-	struct store_op *op = new_op(STORE_TASK_KEEP, from_id, to_id, user);
-
-	if (op)
-		op->kept = kept;
-	return ask(store, op);
-}
-
-/* ---- the samples ----------------------------------------------------------------------------- */
-
-void store_add_sample(struct store *store, const struct result *result)
-{
-	struct store_op *op = store_takes(store) ? new_op(STORE_TASK_ADD_SAMPLE, 0, 0, NULL) : NULL;
-
-	if (!store_takes(store))
-		return;
-	if (op)
-		op->samples = calloc(1, sizeof *op->samples);
-	if (op && !op->samples) {
-		free_op(op);
-		op = NULL;
-	}
-	if (op) {
-		(void)snprintf(op->samples->probe, sizeof op->samples->probe, "%s", result->target->name);
-		op->samples->is_tls = result->target->url.is_tls;
-		op->samples->result = *result;
-	}
-	(void)ask(store, op);
-}
-
-void store_cover(struct store *store, struct wall from, int64_t length_us)
-{
-	struct store_op *op = new_op(STORE_TASK_COVER, from.us, from.us + length_us, NULL);
-
-	if (op)
-		op->last_id = store->samples_read_to;
-	(void)ask(store, op);
-}
-
-bool store_read_samples(struct store *store,
-	void (*read)(void *user, const struct store_sample *samples, size_t count), void *user)
-{
-	struct store_op *op = new_op(STORE_TASK_READ_SAMPLES, store->samples_read_to, 0, user);
-
-	if (op)
-		op->samples_read = read;
-	return ask(store, op);
+	return store->samples_read_to;
 }
 
 /* ---- the store ------------------------------------------------------------------------------- */
@@ -669,7 +541,7 @@ void store_free(struct store *store)
 	loop_timer_stop(store->loop, &store->hand_over_timer);
 	loop_timer_stop(store->loop, &store->retry_timer);
 	loop_timer_stop(store->loop, &store->stall_timer);
-	free_ops(store->pending.first);
+	store_op_free_all(store->pending.first);
 	if (store->job) {
 		store->job->store = NULL;
 		loop_work_cancel(store->work);

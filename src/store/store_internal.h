@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_internal: what the files of this room share. store.c lives on the loop: it notes what is asked for and
- * hands lots over. store_database.c, store_outbox.c and store_samples.c live on the writer's thread; only one
+/* store_internal: what the files of this room share. store.c lives on the loop: it notes what is asked for
+ * (store_ask.c) and hands lots over. store_database.c, store_outbox.c and store_samples.c live on the writer's thread; only one
  * lot is there at a time, so nothing of theirs needs a lock. store_record.c turns datums into what travels
  * between the two. */
 #ifndef LATTICE_PROBE_STORE_INTERNAL_H
@@ -75,6 +75,16 @@ struct store_op {
 	void (*kept)(void *user, bool is_kept, uint64_t datums, double samples);
 	void (*samples_read)(void *user, const struct store_sample *samples, size_t count);
 };
+
+void store_op_free(struct store_op *op);
+void store_op_free_all(struct store_op *first);
+
+/* ---- store: what store_ask.c needs of it ---- */
+
+/* Takes the op (NULL: there was no memory for it). False: it was not noted, nobody will be told. */
+bool store_ask(struct store *store, struct store_op *op);
+void store_count_outbox(struct store *store, int64_t bytes);
+int64_t store_samples_read_to(const struct store *store);
 
 enum store_end {
 	STORE_END_OK,

@@ -35,6 +35,7 @@ EXPORTS = {
     "src/model/result_json.c": ("result_to_json",),
     "src/sink/cloudwatch.c": ("sink_cloudwatch_",),  # one kind of sink, declared in sink.h
     "src/sink/cloudwatch_encode.c": ("cloudwatch_check", "cloudwatch_gzip"),
+    "src/store/store_ask.c": ("store_",),         # what is asked of a store, declared in store.h
     "src/sink/json.c": ("sink_json_",),           # the other kind
 }
 

@@ -309,9 +309,47 @@ static void a_ca_file_must_hold_a_certificate(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* ---- the store ------------------------------------------------------------------------------- */
+
+#define LONG_PATH "/a_path_of_more_than_255_bytes_" HUNDRED HUNDRED HUNDRED
+#define HUNDRED "2345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+
+static void the_keys_of_the_store_are_judged(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *finding;
+	} rows[] = {
+		{ "[agent]\nstate_directory = data\n",
+			"[agent] state_directory: \"data\" is no path of a directory; allowed are none, or an absolute path of up "
+			"to 255 bytes" },
+		{ "[agent]\nstate_directory = " LONG_PATH "\n",
+			"[agent] state_directory: the path is longer than 255 bytes" },
+		{ "[agent]\nstore_retention = 1s\n",
+			"[agent] store_retention: \"1s\" is out of range; write 60s to 31d, with ms, s, m, h or d" },
+		{ "[agent]\nstore_max_size = 64\n",
+			"[agent] store_max_size: \"64\" has no unit; write 1MiB to 65536MiB, with B, KiB or MiB" },
+		{ "[agent]\noutbox_max_size = 0B\n",
+			"[agent] outbox_max_size: \"0B\" is out of range; write 1MiB to 65536MiB, with B, KiB or MiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct conf_findings findings;
+		struct conf *conf = NULL;
+
+		conf_findings_init(&findings);
+		assert_int_equal(conf_load_text("t.conf", rows[i].text, strlen(rows[i].text), &conf, &findings), ERR_SYNTAX);
+		assert_int_equal(findings.count, 1);
+		assert_string_equal(findings.items[0].text, rows[i].finding);
+		conf_findings_done(&findings);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_keys_of_the_store_are_judged),
 		CASE(a_directory_that_is_not_there_is_fine),
 		CASE(further_files_come_after_the_main_one_by_name),
 		CASE(mistakes_of_all_files_are_said_together),

@@ -223,26 +223,6 @@ static void the_status_socket_and_health_are_judged(void **state)
 	EXPECT_ALL(rows, CONF_MISTAKE);
 }
 
-static void the_store_is_judged(void **state)
-{
-	static const struct row rows[] = {
-		{ AGENT "state_directory = data\n",
-			"2: [agent] state_directory: \"data\" is no path of a directory; allowed are none, or an absolute path of "
-			"up to 255 bytes" },
-		{ AGENT "state_directory = " NINETY_NINE NINETY_NINE NINETY_NINE "\n",
-			"2: [agent] state_directory: the path is longer than 255 bytes" },
-		{ AGENT "store_retention = 1s\n",
-			"2: [agent] store_retention: \"1s\" is out of range; write 60s to 31d, with ms, s, m, h or d" },
-		{ AGENT "store_max_size = 64\n",
-			"2: [agent] store_max_size: \"64\" has no unit; write 1MiB to 65536MiB, with B, KiB or MiB" },
-		{ AGENT "outbox_max_size = 0B\n",
-			"2: [agent] outbox_max_size: \"0B\" is out of range; write 1MiB to 65536MiB, with B, KiB or MiB" },
-	};
-
-	(void)state;
-	EXPECT_ALL(rows, CONF_MISTAKE);
-}
-
 #define NAMESPACE "allowed: 1 to 255 printable ASCII characters, not AWS/… or :…"
 #define ENDPOINT "allowed: auto, or https://host (http:// on loopback only)"
 #define PERIOD "allowed: 1s, 5s, 10s, 30s, or a multiple of 60s up to 1h"
@@ -602,7 +582,6 @@ int main(void)
 		cmocka_unit_test(values_are_judged_by_their_type),
 		cmocka_unit_test(resolvers_are_judged),
 		cmocka_unit_test(the_status_socket_and_health_are_judged),
-		cmocka_unit_test(the_store_is_judged),
 		cmocka_unit_test(the_keys_of_cloudwatch_are_judged),
 		cmocka_unit_test(dimensions_are_judged),
 		cmocka_unit_test(urls_and_methods_are_judged),
