@@ -60,8 +60,8 @@ static const char *const sql[STORE_SQL_COUNT] = {
 				   "certificate_days, status FROM samples "
 				   "WHERE is_covered = 0 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
 	[STORE_SQL_LAST_SAMPLE] = "SELECT coalesce(max(id), 0) FROM samples",
-	[STORE_SQL_PRUNE_OLD] = "DELETE FROM samples WHERE id IN (SELECT id FROM (SELECT id, scheduled_us FROM samples "
-				"ORDER BY id LIMIT ?2) WHERE scheduled_us < ?1)",
+	[STORE_SQL_PRUNE_OLD] = "DELETE FROM samples WHERE id IN (SELECT id FROM (SELECT id, scheduled_us, is_covered "
+				"FROM samples ORDER BY id LIMIT ?2) WHERE scheduled_us < ?1 AND is_covered = 1)",
 	[STORE_SQL_PRUNE_MANY] = "DELETE FROM samples WHERE id <= (SELECT max(id) FROM samples) - ?1 "
 				 "AND id IN (SELECT id FROM samples ORDER BY id LIMIT ?2)",
 };

@@ -151,7 +151,7 @@ int store_outbox_sum(struct store_database *database, struct store_ready *ret_re
 
 int store_samples_run(struct store_database *database, struct store_op *op);
 
-/* Removes what is too old or too much, a bounded number of rows. */
+/* Removes what is too old and has had its window, and what is too much; a bounded number of rows. */
 int store_samples_prune(struct store_database *database, struct wall before, int64_t samples_max_bytes);
 
 #endif
