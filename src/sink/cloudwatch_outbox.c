@@ -157,24 +157,31 @@ static void advance(struct cloudwatch *cloudwatch, const struct store_page *page
 		lose(cloudwatch, SINK_DROP_STORE, on_disk, spilled->samples);
 }
 
+/* A page is stale when older ones have joined the range since: they come first. */
 static void on_page(void *user, const struct store_page *page)
 {
 	struct cloudwatch *cloudwatch = user;
+	bool is_stale;
 
 	cloudwatch->is_reading = false;
 	if (!page) { /* trouble; asked for again once it is over */
 		cloudwatch_batch_pump(cloudwatch);
 		return;
 	}
+	is_stale = cloudwatch->spilled.first_id < cloudwatch->reading_from;
 	for (struct datum *datum = page->first; datum;) {
 		struct datum *next = datum->next;
 
-		unspill(cloudwatch, datum);
+		if (is_stale)
+			datum_free(datum);
+		else
+			unspill(cloudwatch, datum);
 		datum = next;
 	}
 	if (page->unreadable > 0)
 		lose(cloudwatch, SINK_DROP_INVALID, page->unreadable, page->unreadable_samples);
-	advance(cloudwatch, page);
+	if (!is_stale)
+		advance(cloudwatch, page);
 	cloudwatch_drop_beyond_outbox(cloudwatch);
 	cloudwatch_batch_pump(cloudwatch);
 }
@@ -186,6 +193,7 @@ void cloudwatch_outbox_read_more(struct cloudwatch *cloudwatch)
 	if (cloudwatch->sink.counters.datums_on_disk == 0 || cloudwatch->is_reading || cloudwatch->is_sending || cloudwatch->part_count > 0 ||
 	    cloudwatch->backlog.count >= CLOUDWATCH_DATUMS_MAX || !works(cloudwatch))
 		return;
+	cloudwatch->reading_from = spilled->first_id;
 	cloudwatch->reading_to = spilled->last_id;
 	cloudwatch->is_reading = store_read(cloudwatch->store, spilled->first_id, spilled->last_id, on_page, cloudwatch);
 }

@@ -145,6 +145,7 @@ struct cloudwatch {
 	uint64_t kept_datums;          /* what was on disk when the store was told to keep it */
 	double kept_samples;
 	bool is_reading;               /* a page, or what is kept, is asked for */
+	int64_t reading_from;          /* the range as it was then */
 	int64_t reading_to;
 	uint64_t generation;           /* of live: the number of publish moments */
 

@@ -2,7 +2,11 @@
 /* The file: its making, its being set aside, and one lot as one transaction.
  *
  * locking_mode = EXCLUSIVE: a second process is refused for as long as we live, and the index of the WAL is
- * in our memory, not in a mapped file that a full disk could take from under us. */
+ * in our memory, not in a mapped file that a full disk could take from under us.
+ *
+ * A commit that fails leaves the file behind what the process goes on to deliver from memory. So an empty file,
+ * store.db.behind, is put beside it (that needs no room) until a commit succeeds. Who finds it at the start
+ * counts the whole outbox as in doubt, and takes the samples' windows for published. */
 #include "store_internal.h"
 
 #include <errno.h>
@@ -23,6 +27,8 @@
 
 struct store_database {
 	char *path;
+	char *behind_path;
+	bool is_behind;
 	char *agent_id;
 	int64_t retention_us;
 	int64_t samples_max_bytes;
@@ -281,9 +287,14 @@ static int read_facts(struct store_database *database, struct store_facts *facts
 
 	if (code != SQLITE_OK)
 		return code;
+	database->is_behind = access(database->behind_path, F_OK) == 0;
 	if (!database->has_base)
 		database->base = larger(first_base, 0);
 	code = store_outbox_sum(database, &facts->ready, &facts->outbox_bytes);
+	if (code == SQLITE_OK && database->is_behind) {
+		facts->ready.in_doubt_samples = facts->ready.outbox_samples;
+		code = execute(database, sql[STORE_SQL_COVER_ALL]);
+	}
 	if (code == SQLITE_OK)
 		code = ask(database, sql[STORE_SQL_LAST_SAMPLE], &database->samples_base);
 	unmark = code == SQLITE_OK ? store_database_statement(database, STORE_SQL_UNMARK_ALL) : NULL;
@@ -338,6 +349,22 @@ enum store_end store_database_open(struct store_database *database, bool is_corr
 	return end;
 }
 
+static void set_behind(struct store_database *database)
+{
+	int fd = open(database->behind_path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+
+	if (fd >= 0)
+		(void)close(fd);
+	database->is_behind = true;
+}
+
+static void clear_behind(struct store_database *database)
+{
+	if (database->is_behind)
+		(void)unlink(database->behind_path);
+	database->is_behind = false;
+}
+
 /* ---- a lot ----------------------------------------------------------------------------------- */
 
 static int run_ops(struct store_database *database, struct store_op *ops)
@@ -380,8 +407,10 @@ enum store_end store_database_run(struct store_database *database, struct store_
 	end = end_of(database, code, ret_why);
 	if (end != STORE_END_OK) {
 		store_database_close(database); /* which rolls back */
+		set_behind(database);
 		return end;
 	}
+	clear_behind(database);
 	(void)ask(database, "PRAGMA page_count", &pages);
 	*ret_file_bytes = pages * PAGE_BYTES;
 	return end;
@@ -421,8 +450,9 @@ struct store_database *store_database_new(const struct store_options *options)
 	database->file_max_bytes = options->file_max_bytes ? options->file_max_bytes :
 		2 * (options->samples_max_bytes + options->outbox_max_bytes);
 	database->path = join(options->directory, FILE_NAME);
+	database->behind_path = join(options->directory, FILE_NAME ".behind");
 	database->agent_id = strdup(options->agent_id);
-	if (!database->path || !database->agent_id)
+	if (!database->path || !database->behind_path || !database->agent_id)
 		goto fail;
 	return database;
 fail:
@@ -436,6 +466,7 @@ void store_database_free(struct store_database *database)
 		return;
 	store_database_close(database);
 	free(database->path);
+	free(database->behind_path);
 	free(database->agent_id);
 	free(database);
 }

@@ -304,7 +304,7 @@ static inline unsigned bench_logged(struct store_bench *bench, const char *text)
 
 static inline void bench_done(struct store_bench *bench)
 {
-	static const char *const names[] = { "store.db", "store.db-wal", "store.db-journal", "store.db.aside-1",
+	static const char *const names[] = { "store.db", "store.db-wal", "store.db-journal", "store.db.behind", "store.db.aside-1",
 		"store.db.aside-2", "store.db.aside-3", "store.db.aside-1-wal", "store.db.aside-2-wal",
 		"store.db.aside-3-wal" };
 

@@ -199,6 +199,33 @@ static void a_full_disk_is_trouble_until_there_is_room(void **state)
 	bench_done(&bench);
 }
 
+/* What was delivered from memory while nothing could be written cannot be told from what was not. */
+static void after_a_kill_in_trouble_all_is_in_doubt(void **state)
+{
+	struct store_bench bench;
+	struct store_options options;
+
+	(void)state;
+	bench_init(&bench);
+	options = bench_store_options(&bench);
+	options.file_max_bytes = 16 * 4096;
+	options.retry_us = 3600 * US_PER_S;
+	bench_start(&bench, &options);
+	bench_wait(&bench, bench_is_ready);
+	bench_put(&bench, 0, 10);
+	assert_true(bench_sync(&bench));
+	bench_put(&bench, 10, 5000);
+	assert_false(bench_sync(&bench));
+	store_free(bench.store); /* as a kill */
+	bench_open(&bench);
+	assert_true(bench.ready.outbox_samples == 30 && bench.ready.in_doubt_samples == 30);
+	assert_true(bench_sync(&bench));
+	store_free(bench.store);
+	bench_open(&bench);
+	assert_true(bench.ready.outbox_samples == 30 && bench.ready.in_doubt_samples == 0);
+	bench_done(&bench);
+}
+
 static void a_second_store_on_the_file_is_refused(void **state)
 {
 	struct store_bench bench;
@@ -289,6 +316,7 @@ int main(void)
 		cmocka_unit_test(at_most_three_files_are_kept_aside),
 		cmocka_unit_test(without_its_directory_it_waits_for_one),
 		cmocka_unit_test(a_full_disk_is_trouble_until_there_is_room),
+		cmocka_unit_test(after_a_kill_in_trouble_all_is_in_doubt),
 		cmocka_unit_test(a_second_store_on_the_file_is_refused),
 		cmocka_unit_test(a_symbolic_link_is_not_followed),
 		cmocka_unit_test(a_thread_that_hangs_is_trouble_and_nobody_waits_for_it),
