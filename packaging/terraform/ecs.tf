@@ -62,6 +62,7 @@ resource "aws_ecs_service" "this" {
   launch_type           = "FARGATE"
   desired_count         = var.without == "targets" ? 0 : 1
   wait_for_steady_state = true
+  propagate_tags        = "SERVICE"
 
   network_configuration {
     subnets          = [aws_subnet.provider.id]

@@ -28,8 +28,10 @@ resource "aws_iam_instance_profile" "agent" {
   role = aws_iam_role.agent.name
 }
 
-# To publish; to sign, if it has to; and to look for the cause when a service does not answer. The last may
-# be left away: diagnose then names candidates where it now names the cause.
+# The statements that `lattice-probe iam-policy` prints for the agent's configuration: to publish; to sign, if it
+# has to; and to look for the cause when a service does not answer. The last may be left away: diagnose then
+# names candidates where it now names the cause. The configuration does not know the account, which the ARN of
+# the service does: that is the one difference.
 resource "aws_iam_role_policy" "agent" {
   name = "lattice-probe"
   role = aws_iam_role.agent.id
@@ -48,7 +50,7 @@ resource "aws_iam_role_policy" "agent" {
         Sid      = "InvokeSignedProbes"
         Effect   = "Allow"
         Action   = "vpc-lattice-svcs:Invoke"
-        Resource = "${aws_vpclattice_service.this.arn}/healthz"
+        Resource = ["${aws_vpclattice_service.this.arn}/healthz"]
       }],
       [{
         Sid    = "DiagnoseReads"

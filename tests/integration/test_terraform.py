@@ -331,7 +331,7 @@ def test_alarms_and_dashboard_name_metrics_that_there_are(blocks):
     named = {each.arguments["metric_name"][0].text.strip('"') for each in blocks
              if each.labels and each.labels[0] == "aws_cloudwatch_metric_alarm"}
     assert named == {"Success", "Latency", "CertificateDaysRemaining", "Heartbeat"}
-    for name in ("local.failure_metrics", "local.agent_metrics"):
+    for name in ("local.failures", "local.troubles"):
         named |= {token.text.strip('"') for token in definitions(blocks)[name] if token.kind == "text"}
     assert named <= metrics
 

@@ -225,7 +225,7 @@ class TestTerraform:
         publish, invoke, read = json.loads(example.outputs()["agent_policy"])["Statement"]
         assert publish["Action"] == "cloudwatch:PutMetricData"
         assert publish["Condition"] == {"StringEquals": {"cloudwatch:namespace": "LatticeProbe"}}
-        assert (invoke["Action"], invoke["Resource"]) == ("vpc-lattice-svcs:Invoke", f"{SERVICE_ARN}/healthz")
+        assert (invoke["Action"], invoke["Resource"]) == ("vpc-lattice-svcs:Invoke", [f"{SERVICE_ARN}/healthz"])
         assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in read["Action"])
 
     def test_the_outputs_say_how_to_go_on(self, applied):
@@ -235,6 +235,12 @@ class TestTerraform:
         names = {values["alarm_name"] for address, values in applied.state().items()
                  if address.startswith("aws_cloudwatch_metric_alarm.")}
         assert set(outputs["alarm_names"]) == names and len(names) == 4
+
+    def test_no_two_widgets_of_the_dashboard_overlap(self, applied):
+        body = json.loads(applied.state()["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+        taken = [(column, row) for widget in body["widgets"] for column in range(widget["x"], widget["x"] + widget["width"])
+                 for row in range(widget["y"], widget["y"] + widget["height"])]
+        assert len(taken) == len(set(taken)) > 0 and max(taken)[0] < 24
 
     def test_the_dashboard_draws_the_series_that_the_alarms_watch(self, applied):
         state = applied.state()
@@ -246,4 +252,4 @@ class TestTerraform:
                     drawn.add((words[0], words[1], tuple(sorted(zip(words[2::2], words[3::2])))))
         watched = {(values["namespace"], values["metric_name"], tuple(sorted(values["dimensions"].items())))
                    for address, values in state.items() if address.startswith("aws_cloudwatch_metric_alarm.")}
-        assert {series for series in watched if series[1] != "CertificateDaysRemaining"} < drawn
+        assert len(watched) == 4 and watched < drawn
