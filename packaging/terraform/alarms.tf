@@ -42,24 +42,22 @@ resource "aws_cloudwatch_metric_alarm" "availability" {
   ok_actions          = local.alarm_actions
 }
 
-# Half of what the agent waits for a whole run. Percentiles need no least number of samples here: with "ignore"
-# CloudWatch wants 100 in a period, and there are 30.
+# Half of what the agent waits for a whole run.
 resource "aws_cloudwatch_metric_alarm" "latency" {
-  alarm_name                            = "${local.namespace} latency ${local.service_words}"
-  alarm_description                     = "One in ten answers of ${var.service} takes longer than 1500 ms."
-  namespace                             = local.namespace
-  metric_name                           = "Latency"
-  dimensions                            = local.service_dimensions
-  extended_statistic                    = "p90"
-  evaluate_low_sample_count_percentiles = "evaluate"
-  period                                = 300
-  evaluation_periods                    = 1
-  datapoints_to_alarm                   = 1
-  comparison_operator                   = "GreaterThanThreshold"
-  threshold                             = 1500
-  treat_missing_data                    = "notBreaching"
-  alarm_actions                         = local.alarm_actions
-  ok_actions                            = local.alarm_actions
+  alarm_name          = "${local.namespace} latency ${local.service_words}"
+  alarm_description   = "One in ten answers of ${var.service} takes longer than 1500 ms: lattice-probe once ${var.service} shows the phases."
+  namespace           = local.namespace
+  metric_name         = "Latency"
+  dimensions          = local.service_dimensions
+  extended_statistic  = "p90"
+  period              = 300
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 1500
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }
 
 # Published only when 30 days or fewer are left, or verification fails.

@@ -52,6 +52,9 @@ PIECES = {
     "dns_support": {"aws_vpc.consumer": ["update"]},
 }
 
+ALARM_KEYS = ("namespace", "metric_name", "dimensions", "statistic", "extended_statistic", "period",
+              "evaluation_periods", "datapoints_to_alarm", "comparison_operator", "threshold", "treat_missing_data")
+
 REFUSED = {
     "a package without a checksum": ({"package_sha256": ""}, "64 hexadecimal digits"),
     "a package of another system": ({"system": "debian12"}, "must end with .deb"),
@@ -152,6 +155,34 @@ def applied(tmp_path, provider, built):
     return terraform_example.Example(tmp_path, provider, built["private-nat"])
 
 
+def agent_configuration(example, folder):
+    """A file with what user data writes."""
+    script = example.state()["aws_instance.agent"]["user_data"]
+    path = folder / "lattice-probe.conf"
+    path.write_text(script.partition("<<'CONFIGURATION'\n")[2].partition("CONFIGURATION\n")[0], encoding="utf-8")
+    return script, path
+
+
+def generated(lattice_probe, path, *words):
+    done = subprocess.run([lattice_probe, *words, "-c", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def alarms(example):
+    """{name: what makes it an alarm}, without what the provider made up."""
+    return {values["alarm_name"]: {key: values[key] for key in ALARM_KEYS
+                                   if not str(values[key]).startswith("cloudwatch_metric_alarm-")}
+            for address, values in example.state().items() if address.startswith("aws_cloudwatch_metric_alarm.")}
+
+
+def drawn(body):
+    """The series of a dashboard: namespace, metric, dimensions, statistic."""
+    rows = [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
+    return {(*words[:2], tuple(sorted(zip(words[2::2], words[3::2]))), look["stat"])
+            for *words, look in rows if words}
+
+
 def index_of(events, moment, address):
     return next(index for index, (when, _action, where) in enumerate(events)
                 if when == moment and where.partition("[")[0] == address)
@@ -209,24 +240,35 @@ class TestTerraform:
                              ("aws_ecs_service.this", "aws_subnet.provider")]:
             assert index_of(events, "apply_complete", first) < index_of(events, "apply_start", later), (first, later)
 
-    def test_the_configuration_written_is_the_agents(self, example, lattice_probe, tmp_path):
-        example.apply(auth="sigv4")
-        script = example.state()["aws_instance.agent"]["user_data"]
-        text = script.partition("<<'CONFIGURATION'\n")[2].partition("CONFIGURATION\n")[0]
-        (tmp_path / "agent.conf").write_text(text, encoding="utf-8")
-        done = subprocess.run([lattice_probe, "check-config", "-c", tmp_path / "agent.conf"], capture_output=True,
-                              text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "checkout: every 10s" in done.stdout and done.stderr == ""
+    def test_the_configuration_written_is_one_that_the_agent_takes(self, applied, lattice_probe, tmp_path):
+        script, path = agent_configuration(applied, tmp_path)
+        done = subprocess.run([lattice_probe, "check-config", "-c", path], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "checkout: every 10s" in done.stdout
         assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
-    def test_the_role_may_publish_sign_and_look_and_no_more(self, example):
-        example.apply(auth="sigv4")
-        publish, invoke, read = json.loads(example.outputs()["agent_policy"])["Statement"]
-        assert publish["Action"] == "cloudwatch:PutMetricData"
-        assert publish["Condition"] == {"StringEquals": {"cloudwatch:namespace": "LatticeProbe"}}
-        assert (invoke["Action"], invoke["Resource"]) == ("vpc-lattice-svcs:Invoke", [f"{SERVICE_ARN}/healthz"])
-        assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in read["Action"])
+    @pytest.mark.parametrize("auth", ["none", "sigv4"])
+    def test_the_role_may_do_what_iam_policy_says_and_no_more(self, example, lattice_probe, tmp_path, auth):
+        example.apply(auth=auth)
+        _script, path = agent_configuration(example, tmp_path)
+        ours = example.outputs()["agent_policy"].replace(SERVICE_ARN, SERVICE_ARN.replace("123456789012", "*"))
+        assert json.loads(ours) == json.loads(generated(lattice_probe, path, "iam-policy"))
+
+    def test_the_alarms_are_those_that_lattice_probe_makes(self, applied, provider, lattice_probe, tmp_path):
+        _script, path = agent_configuration(applied, tmp_path)
+        alone = tmp_path / "alone"
+        alone.mkdir()
+        text = generated(lattice_probe, path, "alarms", "--format", "terraform")
+        (alone / "alarms.tf").write_text(f'provider "aws" {{\n  region = "us-east-1"\n}}\n\n{text}', encoding="utf-8")
+        made = terraform_example.Example(tmp_path / "made", provider, alone, variables={})
+        assert json.loads(made.must("validate", "-json"))["diagnostics"] == []
+        made.apply()
+        assert alarms(applied) == alarms(made) and len(alarms(made)) == 4
+
+    def test_the_dashboard_draws_what_that_of_lattice_probe_draws(self, applied, lattice_probe, tmp_path):
+        _script, path = agent_configuration(applied, tmp_path)
+        body = json.loads(applied.state()["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+        assert drawn(body) == drawn(json.loads(generated(lattice_probe, path, "dashboard")))
 
     def test_the_outputs_say_how_to_go_on(self, applied):
         outputs = applied.outputs()
@@ -241,15 +283,3 @@ class TestTerraform:
         taken = [(column, row) for widget in body["widgets"] for column in range(widget["x"], widget["x"] + widget["width"])
                  for row in range(widget["y"], widget["y"] + widget["height"])]
         assert len(taken) == len(set(taken)) > 0 and max(taken)[0] < 24
-
-    def test_the_dashboard_draws_the_series_that_the_alarms_watch(self, applied):
-        state = applied.state()
-        drawn = set()
-        for widget in json.loads(state["aws_cloudwatch_dashboard.this"]["dashboard_body"])["widgets"]:
-            for metric in widget["properties"].get("metrics", []):
-                words = [word for word in metric if isinstance(word, str)]
-                if words:
-                    drawn.add((words[0], words[1], tuple(sorted(zip(words[2::2], words[3::2])))))
-        watched = {(values["namespace"], values["metric_name"], tuple(sorted(values["dimensions"].items())))
-                   for address, values in state.items() if address.startswith("aws_cloudwatch_metric_alarm.")}
-        assert len(watched) == 4 and watched < drawn

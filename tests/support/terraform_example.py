@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worked example under Terraform itself, with a provider that makes nothing.
 
-Provider(folder, python, schema) is that provider; Example(folder, provider) copies packaging/terraform into a
-folder of its own; apply(), plan() and destroy() run Terraform there. Nothing is installed and nothing leaves
-the machine.
+Provider(folder, python, schema) is that provider; Example(folder, provider) copies packaging/terraform, or
+another source, into a folder of its own; apply(), plan() and destroy() run Terraform there. Nothing is
+installed and nothing leaves the machine.
 """
 
 import json
@@ -64,7 +64,8 @@ class Provider:
 
 
 class Example:
-    def __init__(self, folder, provider, source=SOURCE):
+    def __init__(self, folder, provider, source=SOURCE, variables=PACKAGE):
+        self.variables = variables
         self.folder = folder / "example"
         shutil.copytree(source, self.folder)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
@@ -75,7 +76,7 @@ class Example:
     def run(self, *words, **variables):
         """One command; variables besides those that have no default."""
         takes_variables = words[0] not in ("init", "validate", "show")
-        options = [f"-var={name}={value}" for name, value in (PACKAGE | variables).items() if takes_variables]
+        options = [f"-var={name}={value}" for name, value in (self.variables | variables).items() if takes_variables]
         return subprocess.run([TERRAFORM, *words, *options], cwd=self.folder, env=self.environment,
                               capture_output=True, text=True, timeout=120, check=False)
 
