@@ -50,10 +50,16 @@ variable "name" {
   type        = string
   default     = "lattice-probe"
 
-  # VPC Lattice takes 3 to 40 characters, target groups the same; "-checkout" and the like is added here.
+  # A service of VPC Lattice has 3 to 40 characters; it is called by this name, a hyphen and that of the service.
   validation {
-    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) <= 24
-    error_message = "name has at most 24 lower-case letters, digits and single hyphens, and begins with a letter."
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 3 && length(var.name) <= 24
+    error_message = "name has 3 to 24 lower-case letters, digits and single hyphens, and begins with a letter."
+  }
+
+  # What the ids of security groups, service networks, services and target groups begin with.
+  validation {
+    condition     = !can(regex("^(sg|sn|svc|tg)-", var.name))
+    error_message = "AWS refuses names that begin with sg-, sn-, svc- or tg-."
   }
 }
 

@@ -60,6 +60,7 @@ REFUSED = {
     "a package of another system": ({"system": "debian12"}, "must end with .deb"),
     "a package over plain HTTP": ({"package_url": "http://example.com/a.rpm"}, "package_url is https"),
     "a name that VPC Lattice refuses": ({"name": "Probe--1"}, "lower-case letters"),
+    "a name that looks like an id": ({"name": "svc-checkout"}, "begin with sg-"),
     "a subnet of another kind": ({"subnet": "isolated"}, "private or public"),
     "the internet behind endpoints": ({"egress": "endpoints"}, "package_url must be s3://"),
     "Debian behind endpoints": (DEBIAN | {"egress": "endpoints", "package_url": "s3://b/a.deb"}, "Debian's archive"),
