@@ -13,6 +13,7 @@
 #define DETAIL_INDENT 4
 #define FOOTER_ROWS 13     /* head, what was left out, an empty line, the agent's six, three of them folded, the cursor's */
 #define WORDS_SIZE 1024
+#define REFUSAL_SIZE (2 * WORDS_SIZE)
 
 struct table {
 	struct cli_text text;
@@ -310,21 +311,21 @@ static void print_agent(const struct table *table, const json_t *status)
 	cli_text_print_wrapped(&table->text, 0, line);
 }
 
-/* The file on disk is not what runs. */
-static void print_refusal(const struct table *table, const json_t *configuration)
+/* The file on disk is not what runs; "" when it is. */
+static void describe_refusal(const struct table *table, const json_t *configuration,
+	char ret_line[static REFUSAL_SIZE])
 {
 	const json_t *refused = json_object_get(configuration, "refused");
 	char first[WORDS_SIZE];
-	char line[2 * WORDS_SIZE];
 	char age[32];
 
+	ret_line[0] = '\0';
 	if (!json_is_object(refused))
 		return;
-	(void)snprintf(line, sizeof line, "configuration: the file was refused %s ago with %" PRId64 " mistake%s, and "
+	(void)snprintf(ret_line, REFUSAL_SIZE, "configuration: the file was refused %s ago with %" PRId64 " mistake%s, and "
 		"the one before stays in force: %.800s", age_of(table, refused, "at", age), number_of(refused, "mistakes"),
 		number_of(refused, "mistakes") == 1 ? "" : "s", words_of(refused, "first", "?", first));
-	cli_text_adapt(&table->text, line);
-	cli_text_print_wrapped(&table->text, 0, line);
+	cli_text_adapt(&table->text, ret_line);
 }
 
 void status_table_print(FILE *stream, const struct cli_terminal *terminal, const json_t *status, int64_t now_us,
@@ -334,7 +335,10 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	struct table table = { .text = cli_text_of(stream, terminal), .probes = json_object_get(status, "probes"),
 		.now_us = now_us, .name_columns = NAME_COLUMNS + (spare < 38 ? spare : 38),
 		.rows_left = rows > 0 ? rows - FOOTER_ROWS : INT32_MAX };
+	char refusal[REFUSAL_SIZE];
 
+	describe_refusal(&table, json_object_get(status, "configuration"), refusal);
+	(void)take_rows(&table, count_lines(&table, refusal));
 	if (json_array_size(table.probes) > 0) {
 		print_probes(&table);
 		fputc('\n', stream);
@@ -344,7 +348,7 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	print_queue(&table, json_object_get(status, "queue"));
 	print_store(&table, json_object_get(status, "store"));
 	print_credentials(&table, json_object_get(status, "credentials"));
-	print_refusal(&table, json_object_get(status, "configuration"));
+	cli_text_print_wrapped(&table.text, 0, refusal);
 	print_agent(&table, status);
 }
 

@@ -29,6 +29,7 @@ class Reloads:
         self.daemon = daemon
         self.path = pathlib.Path(daemon.process.args[daemon.process.args.index("-c") + 1])
         self.count = 0
+        self.seen = 0
 
     def write(self, text):
         """As editors do: a new file in the place of the old one."""
@@ -49,12 +50,18 @@ class Reloads:
         """The closing line of one reload, as pairs."""
         self.count += 1
         self.daemon.signal(signal.SIGHUP)
-        self.daemon.wait_until(lambda: self.closing(self.count), f"the end of reload {self.count}")
-        return probe_command.pairs(self.closing(self.count)[0])
+        closing = []
 
-    def closing(self, number):
-        return [line for line in self.daemon.lines if f" reload={number} " in line and
-                ("event=reloaded" in line or "event=reload_failed" in line)]
+        def has_ended():
+            # From where the last look ended: a storm leaves many lines.
+            new, self.seen = self.daemon.lines[self.seen:], len(self.daemon.lines)
+            closing.extend(line for line in new if f" reload={self.count} " in f"{line} " and
+                           ("event=reloaded" in line or "event=reload_failed" in line))
+            return closing or self.daemon.process.poll() is not None
+        with self.daemon.changed:
+            self.daemon.changed.wait_for(has_ended, probe_command.TIMEOUT_S)
+        assert closing, self.daemon.log
+        return probe_command.pairs(closing[0])
 
     def taken(self, added=0, changed=0, removed=0, unchanged=0, keys=0):
         """Reloads, and this is what it came to."""
