@@ -338,7 +338,8 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	char refusal[REFUSAL_SIZE];
 
 	describe_refusal(&table, json_object_get(status, "configuration"), refusal);
-	(void)take_rows(&table, count_lines(&table, refusal));
+	if (!take_rows(&table, count_lines(&table, refusal)))
+		table.rows_left = 0;
 	if (json_array_size(table.probes) > 0) {
 		print_probes(&table);
 		fputc('\n', stream);
