@@ -163,6 +163,13 @@ def test_each_event_of_the_log_has_an_item(daemon_page):
     assert len(named) == len(set(named)) and set(named) == program_tables.events()
 
 
+def test_each_cause_of_a_lost_sample_is_named(daemon_page):
+    text = (program_tables.ROOT / "src" / "sink" / "sink.c").read_text(encoding="utf-8")
+    causes = re.findall(r'case SINK_DROP_\w+: return "(\w+)"', text)
+    body = next(item.body for item in daemon_page.of("DIAGNOSTICS") if item.head == "event=samples_dropped")
+    assert causes and [cause for cause in causes if not re.search(rf"\b{cause}\b", body)] == []
+
+
 def test_each_signal_has_an_item(daemon_page):
     text = "\n".join(path.read_text(encoding="utf-8") for path in (program_tables.ROOT / "src" / "agent").glob("*.c"))
     caught = set(re.findall(r"\b(SIG(?:TERM|INT|HUP|USR1|USR2))\b", text))
