@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A template holds 500 resources (CloudFormation User Guide, quotas). Logical ids are letters and digits. */
+/* A template holds 500 resources; it may come with the request up to 51,200 bytes, and lies in S3 beyond
+ * (CloudFormation User Guide, quotas). Logical ids are letters and digits. */
 #include "alarms_internal.h"
 
 #include <ctype.h>
@@ -11,6 +12,7 @@
 #include "lattice-probe/err.h"
 
 #define RESOURCES_MAX 500
+#define INLINE_BYTES_MAX 51200
 
 /* Letters and digits of the text, what follows another character as a capital. */
 static size_t append_words(char *id, size_t length, const char *text)
@@ -118,6 +120,7 @@ int alarms_cloudformation_write(const struct conf *conf, const struct alarm_list
 {
 	int err = check(conf, alarms, words);
 	json_t *template = err ? NULL : make_template();
+	size_t before = ret_text->length_bytes;
 
 	if (err)
 		return err;
@@ -130,5 +133,9 @@ int alarms_cloudformation_write(const struct conf *conf, const struct alarm_list
 			return ERR_NOMEM;
 		}
 	}
-	return generate_json(template, ret_text);
+	err = generate_json(template, ret_text);
+	if (!err && ret_text->length_bytes - before > INLINE_BYTES_MAX)
+		generate_note(words, "the template is longer than the %d bytes that a request takes; upload it to S3, as aws "
+			"cloudformation deploy --s3-bucket BUCKET does", INLINE_BYTES_MAX);
+	return err;
 }

@@ -267,6 +267,7 @@ static void more_than_a_template_holds_is_made_in_parts(void **state)
 		made = fixture_alarms(text, &options, NULL);
 		assert_int_equal(made.err, 0);
 		assert_true(json_object_size(resources(&made)) <= 500);
+		fixture_assert_note(&made, "upload it to S3, as aws cloudformation deploy --s3-bucket BUCKET does");
 		assert_int_equal(json_object_update_missing(seen, (json_t *)(uintptr_t)resources(&made)), 0);
 		fixture_done(&made);
 	}
