@@ -180,9 +180,9 @@ static int64_t alarm_period_s(const struct conf *conf, int64_t at_least_us)
 
 	if (at_least_s < metric_s)
 		at_least_s = metric_s;
-	if (metric_s < 60 && at_least_s <= 10)
+	if (at_least_s <= 10)
 		return 10;
-	if (metric_s < 60 && at_least_s <= 30)
+	if (at_least_s <= 30)
 		return 30;
 	period_s = (at_least_s + step_s - 1) / step_s * step_s;
 	return period_s < DAY_S ? period_s : DAY_S;

@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,7 +68,9 @@ static int check(const struct conf *conf, const struct alarm_list *alarms, struc
 
 static json_t *number(double value)
 {
-	return value == floor(value) ? json_integer((json_int_t)value) : json_real(value);
+	json_int_t whole = (json_int_t)value;
+
+	return (double)whole == value ? json_integer(whole) : json_real(value);
 }
 
 static json_t *dimensions_of(const struct series *series)

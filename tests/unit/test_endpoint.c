@@ -52,6 +52,22 @@ static void each_partition_has_its_suffix(void **state)
 	}
 }
 
+static void each_region_is_of_a_partition(void **state)
+{
+	static const struct {
+		const char *region;
+		const char *partition;
+	} regions[] = {
+		{ "us-east-1", "aws" }, { "zz-newplace-7", "aws" }, { "cn-north-1", "aws-cn" }, { "us-gov-west-1", "aws-us-gov" },
+		{ "eusc-de-east-1", "aws-eusc" }, { "us-iso-east-1", "aws-iso" }, { "us-isob-east-1", "aws-iso-b" },
+		{ "eu-isoe-west-1", "aws-iso-e" }, { "us-isof-south-1", "aws-iso-f" }, { "", "aws" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof regions / sizeof *regions; i++)
+		assert_string_equal(endpoint_partition(regions[i].region), regions[i].partition);
+}
+
 /* A region ends up in a host name and in the signature's scope: nothing else may pass. */
 static void what_is_no_region_makes_no_host(void **state)
 {
@@ -181,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_partition_has_its_suffix),
+		cmocka_unit_test(each_region_is_of_a_partition),
 		cmocka_unit_test(what_is_no_region_makes_no_host),
 		cmocka_unit_test(a_service_too_long_for_a_host_is_refused),
 		cmocka_unit_test(lattice_hosts_are_told_with_their_region),

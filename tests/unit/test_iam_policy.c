@@ -106,6 +106,8 @@ static void a_name_without_the_id_allows_every_service_and_says_so(void **state)
 		"vpc-lattice-svcs.us-east-1.on.aws/x\n" SIGNED, "", "arn:aws:vpc-lattice:us-east-1:*:service/*/x");
 	assert_resource("[probe a]\nurl = https://a-0a1b2c3d4e5f6789z.7d67968.vpc-lattice-svcs.us-east-1.on.aws/x\n" SIGNED,
 		"", "arn:aws:vpc-lattice:us-east-1:*:service/*/x");
+	assert_resource("[probe a]\nurl = https://aa0a1b2c3d4e5f67890.7d67968.vpc-lattice-svcs.us-east-1.on.aws/x\n" SIGNED,
+		"", "arn:aws:vpc-lattice:us-east-1:*:service/*/x");
 	assert_resource("[probe a]\nurl = https://0a1b2c3d4e5f67890.7d67968.vpc-lattice-svcs.us-east-1.on.aws/x\n" SIGNED,
 		"", "arn:aws:vpc-lattice:us-east-1:*:service/*/x");
 }
