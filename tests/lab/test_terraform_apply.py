@@ -99,8 +99,8 @@ def all_findings(blocks, schema):
 
 
 @pytest.fixture(scope="module")
-def schema():
-    return terraform_example.schema(BUILD)
+def schema(moto_python):
+    return terraform_example.schema(BUILD, moto_python)
 
 
 def test_each_argument_is_one_that_the_provider_takes(schema):

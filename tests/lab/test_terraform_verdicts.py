@@ -67,7 +67,7 @@ def world(state):
 def worlds(tmp_path_factory, moto_python):
     """The control plane with each piece left out."""
     provider = terraform_example.Provider(tmp_path_factory.mktemp("provider"), moto_python,
-                                          terraform_example.schema(BUILD))
+                                          terraform_example.schema(BUILD, moto_python))
     try:
         found = {}
         for piece in EXPECTED:

@@ -3,10 +3,10 @@
 
 The provider itself comes from a registry that is not to be had everywhere; its bindings are a package of
 PyPI whose classes were generated from the provider's schema. They are read, never run:
-schema(BUILD FOLDER, kinds) gives {kind: body} for "provider" and kinds like "resource aws_vpc" and "data
+schema(BUILD FOLDER, PYTHON, kinds) gives {kind: body} for "provider" and kinds like "resource aws_vpc" and "data
 aws_partition". A body is {"arguments": {name: {"type", "required", "computed", "settable"}}, "blocks": {name:
 {"body", "required", "single"}}}, types as Terraform writes them in JSON. The package (59 MB) is fetched once
-for a build folder.
+for a build folder, by PYTHON's pip.
 """
 
 import ast
@@ -14,7 +14,6 @@ import hashlib
 import pathlib
 import re
 import subprocess
-import sys
 import zipfile
 
 PACKAGE = "cdktf-cdktf-provider-aws==21.22.1"  # generated from version 6.25.0 of the provider
@@ -25,12 +24,12 @@ META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider"
 ANCHOR = re.compile(r"#(\w+) \w+#\w+\}")
 
 
-def fetch(build):
+def fetch(build, python):
     """The path of the package, fetched unless it is there."""
     folder = pathlib.Path(build) / "provider-schema"
     found = sorted(folder.glob("*.whl"))
     if not found:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        subprocess.run([python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
                         "--no-input", "--no-deps", "--only-binary", ":all:", "--dest", folder, PACKAGE], check=True)
         found = sorted(folder.glob("*.whl"))
     digest = hashlib.sha256(found[0].read_bytes()).hexdigest()
@@ -118,9 +117,9 @@ def module_name(kind):
     return ("data_" + name if form == "data" else name.removeprefix("aws_")) if name else "provider"
 
 
-def schema(build, kinds):
+def schema(build, python, kinds):
     found = {}
-    with zipfile.ZipFile(fetch(build)) as package:
+    with zipfile.ZipFile(fetch(build, python)) as package:
         for kind in kinds:
             source = package.read(f"{MODULES}/{module_name(kind)}/__init__.py").decode()
             module = Module(source)

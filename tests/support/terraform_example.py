@@ -43,8 +43,9 @@ def things(found=None):
     return [block for block in found or blocks() if block.kind in ("resource", "data")]
 
 
-def schema(build):
-    return provider_schema.schema(build, sorted({f"{block.kind} {block.labels[0]}" for block in things()} | {"provider"}))
+def schema(build, python):
+    kinds = {f"{block.kind} {block.labels[0]}" for block in things()}
+    return provider_schema.schema(build, python, sorted(kinds | {"provider"}))
 
 
 class Provider:
