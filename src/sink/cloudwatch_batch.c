@@ -162,7 +162,8 @@ static void on_reply(void *user, const struct aws_reply *reply)
 	buf_done(&cloudwatch->body);
 	if (reply->class_ == AWS_CLASS_IN_DOUBT)
 		cloudwatch->sink.counters.in_doubt += cloudwatch_queue_samples(&cloudwatch->flight);
-	if (reply->class_ != AWS_CLASS_OK) {
+	/* What is in doubt stays marked: a kill would take the count of it along. */
+	if (reply->class_ != AWS_CLASS_OK && reply->class_ != AWS_CLASS_IN_DOUBT) {
 		cloudwatch_outbox_unmark(cloudwatch);
 		cloudwatch_outbox_hurry(cloudwatch);
 	}

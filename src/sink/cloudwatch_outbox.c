@@ -7,7 +7,8 @@
  * Rules that keep a datum from being in both places:
  *   - the backlog in memory is older than the range: once there is one, what is overtaken joins it;
  *   - a batch that comes back and lies inside the range joins it too;
- *   - a page is asked for only while nothing is in flight, and up to the end of the range at that moment.
+ *   - a page is asked for only while nothing is in flight, and up to the end of the range at that moment;
+ *     when older ones have joined the range by the time it comes, it is let go and asked for anew.
  * When the store was in trouble it may hold what was delivered meanwhile: all but the range is removed from
  * it, and what is in memory stays there only. */
 #include "sink_internal.h"
