@@ -48,8 +48,8 @@ class Lives:
     def file(self):
         return self.folder / "store.db"
 
-    def start(self, **agent):
-        daemon = self.runner.start(self.probes, "--verbose", cloudwatch=self.settings,
+    def start(self, wrap=(), **agent):
+        daemon = self.runner.start(self.probes, "--verbose", cloudwatch=self.settings, wrap=wrap,
                                    agent={"state_directory": self.folder, "shutdown_timeout": "10s", **agent})
         self.daemons.append(daemon)
         return daemon
@@ -104,6 +104,41 @@ def test_kills_at_random_moments_lose_the_last_second_at_most(lives, gate):
     print(f"runs {runs}, in the ledger {successes}, twice {all_samples - once} samples, in doubt {lives.in_doubt()}")
     assert runs - kills * PROBES <= successes <= runs + kills
     assert all_samples - once <= lives.in_doubt()
+
+
+def test_open_windows_are_built_anew_after_a_kill(runner, tmp_path, gate):
+    """A window of a minute, two lives within it or over its end; a probe that is gone by then keeps its samples."""
+    (tmp_path / "state").mkdir()
+    lives = Lives(runner, tmp_path / "state", period="60s")
+    first = lives.start()
+    has_run(first, 5 * PROBES)
+    first.signal(signal.SIGKILL)
+    first.wait()
+    runs = sum(first.runs().values())
+    del lives.probes["p0"]
+    second = lives.start()
+    restored = int(probe_command.pairs(second.wait_for_line("event=samples_restored"))["samples"])
+    has_run(second, 2 * PROBES)
+    balanced(second.stop())
+    arrived = sum(entry["sample_count"] for entry in gate.ledger() if entry["metric"] == "Success")
+    print(f"runs {runs}, restored {restored}, then {sum(second.runs().values())}, arrived {arrived}")
+    # What had been published before the kill, at the end of a minute, is not restored.
+    assert runs - PROBES <= arrived - sum(second.runs().values()) <= runs + 1
+    assert 3 <= sum(entry["sample_count"] for entry in gate.ledger()
+                    if entry["metric"] == "Success" and entry["dimensions"] == service("p0")) <= 6
+
+
+def test_a_full_disk_never_stops_probing_or_publishing(lives, gate):
+    on_tmpfs = ("unshare", "-Urm", "sh", "-c", f"mount -t tmpfs -o size=256k,mode=700 none {lives.folder} && exec \"$@\"",
+                "sh")
+    daemon = lives.start(wrap=on_tmpfs)
+    daemon.wait_for_line("event=store_ready")
+    assert "database or disk is full" in daemon.wait_for_line("event=store_trouble")
+    has_run(daemon, sum(daemon.runs().values()) + 3 * PROBES)
+    counters = balanced(daemon.stop())
+    assert counters["samples_waiting"] == counters["samples_dropped"] == counters["missed"] == 0
+    everything, once = held(gate.ledger(), "Success")
+    assert everything == once == sum(daemon.runs().values())
 
 
 def test_an_outage_over_a_kill_and_a_stop_arrives_afterwards(lives, gate):

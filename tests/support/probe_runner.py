@@ -21,14 +21,15 @@ class Runner:
         self.world = world
         self.gate = gate
 
-    def start(self, probes, *words, agent=None, cloudwatch=None, env=None):
+    def start(self, probes, *words, agent=None, cloudwatch=None, env=None, wrap=()):
         fast = {"interval": "1s", "timeout": "900ms", "dns_timeout": "400ms", "connect_timeout": "500ms",
                 "tls_timeout": "500ms"}
         conf = self.command.conf(probes, {**fast, "shutdown_timeout": "5s", **(agent or {})},
                                  {"period": "1s", **(cloudwatch or {})})
         if env is None:
             env = probe_command.STATIC_CREDENTIALS
-        return self.command.run(conf, *words, env={"AWS_ENDPOINT_URL_CLOUDWATCH": self.gate.url, **env})
+        return self.command.run(conf, *words, env={"AWS_ENDPOINT_URL_CLOUDWATCH": self.gate.url, **env},
+                                wrap=wrap)
 
     def entries(self, metric, dimensions=None):
         return [entry for entry in self.gate.ledger() if entry["metric"] == metric and
