@@ -6,6 +6,7 @@
 #define LATTICE_PROBE_HOST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define HOST_TEXT_SIZE 64
@@ -48,6 +49,18 @@ bool host_read_link_local_drops(const char *device, uint64_t *ret_count);
 
 /* Any statistic of a device's driver, as `ethtool -S` names it. False: no such device or statistic. */
 bool host_counter_of_device(const char *device, const char *name, uint64_t *ret_count);
+
+/* For how long, ever, the CPU quota of this process's own cgroup (version 2) kept it from running:
+ * throttled_usec of cpu.stat (https://docs.kernel.org/admin-guide/cgroup-v2.html, CPU). Quotas of the
+ * groups above are not in it. Reads below `root`, as above. False: there is no such number. */
+bool host_cgroup_read_throttled(const char *root, uint64_t *ret_throttled_us);
+
+/* The same number in the text of a cpu.stat. Pure. */
+bool host_cgroup_find_throttled(const char *text, uint64_t *ret_throttled_us);
+
+/* The path of the version 2 group in the text of a /proc/PID/cgroup ("0::/system.slice/x.service"), cut
+ * out into ret_path. False: there is none, or no room for it. Pure. */
+bool host_cgroup_find_path(const char *text, char *ret_path, size_t size);
 
 /* Names the network namespace of this process: "net:[4026531840]"; "" unknown. */
 void host_read_network_namespace(char ret_text[static HOST_TEXT_SIZE]);

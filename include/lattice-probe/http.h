@@ -94,6 +94,7 @@ struct http_reply {
 	enum http_stage stage;
 	int curl_code;         /* CURLcode for the outcome table, evened out between curl's versions */
 	int os_errno;          /* of connect or I/O; 0: none */
+	bool is_refused_here;  /* os_errno is this host's own word: no packet has left for it */
 	long verify_result;    /* X509_V_ERR_… of the chain, of several faults expiry first; 0: verified or
 	                          not asked */
 	bool name_mismatch;    /* the certificate is not for the host, whatever else is wrong */

@@ -37,6 +37,8 @@ struct resolver_answer {
 	int64_t elapsed_us;         /* first datagram sent to answer arrived (the kernel's stamp), or to giving
 	                               up; 0: none left us */
 	int64_t wait_us;            /* time in the budget queue before that */
+	int local_errno;            /* nothing left us: what this host's kernel said to the first server's socket;
+	                               0: something left, or it was not asked */
 	int retransmits;            /* further datagrams to a server already asked */
 	unsigned marks;             /* enum result_mark: shared, reused, fallback, local_cache */
 	char detail[160];           /* for people, on failure: each server asked, and what came of it */

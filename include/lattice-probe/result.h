@@ -72,6 +72,8 @@ struct result {
 	int64_t total_us;      /* of the run: sum of the phases on success, elapsed on failure */
 	int64_t failed_us;     /* time spent in the phase that failed; PHASE_NONE on success */
 
+	int local_errno;       /* what this host's own kernel said instead of sending, or what it was short of;
+	                          0: it sent */
 	int status;            /* 0: no response */
 	int http_version;      /* 10, 11, 20; 0: no response */
 	int family;            /* 4 or 6; 0: no address */

@@ -61,6 +61,7 @@ static void flush(struct agent *agent)
 	if (agent->is_flushing)
 		return;
 	loop_timer_stop(agent->loop, &agent->stop_timer);
+	agent_self_check_settle(agent);
 	loop_timer_stop(agent->loop, &agent->close_timer);
 	aggregate_close_all(agent->aggregate, wall_now());
 	agent->is_flushing = true;
@@ -190,6 +191,7 @@ static void start_running(struct agent *agent)
 		give_up(agent, "no memory, or no endpoint for the region");
 		return;
 	}
+	agent_self_check_start(agent);
 	agent_diagnosis_start(agent);
 	agent->is_running = true;
 	log_started(agent);
@@ -340,6 +342,7 @@ static void stop_all(struct agent *agent)
 		loop_timer_stop(agent->loop, &agent->due_timer);
 		if (agent->in_flight > 0)
 			agent_runs_cancel(agent);
+		agent_self_check_stop(agent);
 		agent_runs_free(agent);
 		agent_metrics_free(agent);
 		agent_store_free(agent);
@@ -364,6 +367,7 @@ int agent_run(struct conf *conf, const struct agent_options *options)
 	struct agent agent = { .conf = conf, .options = *options, .started_wall = wall_now(),
 		.started = mono_now(), .reload.loaded = wall_now() };
 
+	TAILQ_INIT(&agent.held);
 	agent_notify_start(&agent);
 	if (start_net(&agent) && start_signals(&agent)) {
 		agent_watchdog_start(&agent);

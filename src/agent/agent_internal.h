@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_internal: what the files of this room share. agent.c holds the life of the daemon,
  * agent_identity.c finds out who and where it is, agent_probe.c makes and ends the probes, agent_runs.c
- * drives them, agent_metrics.c
- * takes results to the sink, agent_health.c keeps what each probe came to, agent_diagnosis.c looks for
- * causes, agent_reload.c takes over another configuration, agent_status.c tells it all, agent_notify.c and agent_watchdog.c tell the service manager. */
+ * drives them, agent_self_check.c asks first whose fault their results were, agent_metrics.c takes results
+ * to the sink, agent_store.c keeps them on disk, agent_health.c keeps what each probe came to,
+ * agent_diagnosis.c looks for causes, agent_reload.c takes over another configuration, agent_status.c tells
+ * it all, agent_notify.c and agent_watchdog.c tell the service manager. */
 #ifndef LATTICE_PROBE_AGENT_INTERNAL_H
 #define LATTICE_PROBE_AGENT_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "lattice-probe/agent.h"
 #include "lattice-probe/aggregate.h"
@@ -24,6 +26,7 @@
 #include "lattice-probe/loop.h"
 #include "lattice-probe/outcome.h"
 #include "lattice-probe/probe.h"
+#include "lattice-probe/self_check.h"
 #include "lattice-probe/watchdog.h"
 
 struct agent;
@@ -101,7 +104,8 @@ void agent_probe_bury(struct agent_probe *probe);
 
 /* ---- agent_runs ---- */
 
-struct agent_counters { /* scheduled = run + missed, always; a run that goes on counts when it ends */
+struct agent_counters { /* scheduled = run + missed, always; a run that goes on counts when it ends, and one
+                           that the self-check holds when that has settled it */
 	uint64_t scheduled;
 	uint64_t run;
 	uint64_t missed;
@@ -124,6 +128,29 @@ void agent_runs_stop_scheduling(struct agent *agent);
 /* Ends those that still go on; each is a counted miss. */
 void agent_runs_cancel(struct agent *agent);
 void agent_runs_free(struct agent *agent);
+
+/* Counts a run that has ended, and takes its result over. */
+void agent_runs_take(struct agent_probe *probe, struct result *result);
+
+/* ---- agent_self_check ---- */
+
+#define AGENT_DROP_DEVICES_MAX 8
+#define AGENT_DEVICE_NAME_SIZE 16 /* IF_NAMESIZE */
+
+TAILQ_HEAD(agent_held_list, agent_held);
+
+/* Once the probes are there. */
+void agent_self_check_start(struct agent *agent);
+
+/* Before any probe goes: counts what is held as it stands. */
+void agent_self_check_settle(struct agent *agent);
+
+/* After probes have come or gone, with nothing held. */
+void agent_self_check_configure(struct agent *agent);
+
+/* A run has ended. Hands the result on to agent_runs_take, now or when it is known whose fault it was. */
+void agent_self_check_take(struct agent_probe *probe, struct result *result);
+void agent_self_check_stop(struct agent *agent); /* what is still held is forgotten */
 
 /* ---- agent_metrics ---- */
 
@@ -285,6 +312,15 @@ struct agent {
 	struct agent_probe *retired;
 	size_t in_flight;
 	struct agent_counters counters;
+
+	struct self_check self_check;
+	enum self_check_cause sickness_said; /* none: nothing, or that it is over */
+	struct agent_held_list held;
+	size_t held_count;
+	struct loop_timer settle_timer;
+	struct loop_timer sample_timer;
+	char drop_devices[AGENT_DROP_DEVICES_MAX][AGENT_DEVICE_NAME_SIZE];
+	size_t drop_device_count;
 
 	struct dimension_set *agent_sets[2];
 	struct aggregate *aggregate;

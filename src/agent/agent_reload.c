@@ -179,6 +179,7 @@ static void apply_settings(struct agent *agent, const struct change *change)
 static bool change_running(struct agent *agent, struct change *change)
 {
 	agent_runs_take_due(agent);
+	agent_self_check_settle(agent); /* what it holds is of probes that may go */
 	agent->conf = change->after;
 	if (change->renews_windows && !agent_metrics_renew(agent, &change->windows)) {
 		agent->conf = change->before;
@@ -194,6 +195,7 @@ static bool change_running(struct agent *agent, struct change *change)
 	if (change->renews_windows)
 		agent_metrics_end_before(agent, &change->windows);
 	exchange_probes(agent, change);
+	agent_self_check_configure(agent);
 	agent_runs_plan(agent);
 	agent_metrics_plan(agent);
 	return true;

@@ -60,13 +60,10 @@ static void log_change(struct agent_probe *probe, const struct result *result)
 			log_value(result->detail[0] ? result->detail : outcome_words(result->outcome), detail));
 }
 
-static void on_finished(void *user, struct result *result)
+void agent_runs_take(struct agent_probe *probe, struct result *result)
 {
-	struct agent_probe *probe = user;
 	struct agent *agent = probe->agent;
 
-	probe->running = NULL;
-	agent->in_flight--;
 	agent->counters.run++;
 	agent->counters.local += outcome_is_local(result->outcome);
 	if (aggregate_add(probe->series, result) != 0)
@@ -80,6 +77,20 @@ static void on_finished(void *user, struct result *result)
 		agent_health_take(probe, result);
 	}
 	agent_metrics_plan(agent);
+}
+
+static void on_finished(void *user, struct result *result)
+{
+	struct agent_probe *probe = user;
+	struct agent *agent = probe->agent;
+
+	probe->running = NULL;
+	agent->in_flight--;
+	/* A retired probe goes with its run, so that one is not held. */
+	if (probe->is_retired)
+		agent_runs_take(probe, result);
+	else
+		agent_self_check_take(probe, result);
 	agent_run_ended(agent);
 }
 

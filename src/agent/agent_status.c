@@ -166,6 +166,24 @@ static json_t *store_to_json(const struct agent *agent)
 		(json_int_t)state.set_aside);
 }
 
+/* Is the agent itself the sick one, since when, and how many runs it has spoiled by each cause. */
+static json_t *self_check_to_json(const struct agent *agent)
+{
+	const struct self_check *check = &agent->self_check;
+	json_t *faults = json_object();
+	struct wall since = { 0 };
+
+	for (int cause = SELF_CHECK_NONE + 1; cause < SELF_CHECK_CAUSE_COUNT; cause++)
+		if (check->faults[cause] > 0)
+			(void)json_object_set_new(faults, self_check_cause_name((enum self_check_cause)cause),
+				json_integer((json_int_t)check->faults[cause]));
+	if (check->is_sick)
+		since = wall_add(wall_now(), -mono_since(mono_now(), check->sick_since));
+	return json_pack("{s:b, s:s?, s:o, s:o}", "well", !check->is_sick, "cause",
+		check->is_sick ? self_check_cause_name(check->cause) : NULL, "since", instant_to_json(since), "faults",
+		faults);
+}
+
 static const char *state_name(const struct agent *agent)
 {
 	if (agent->is_stopping)
@@ -184,13 +202,14 @@ static json_t *head_to_json(void *user)
 {
 	struct agent *agent = user;
 
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:o}", "version", PACKAGE_VERSION,
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "version", PACKAGE_VERSION,
 		"pid", (json_int_t)getpid(), "agent_id", agent->facts.agent_id, "fleet", agent->conf->fleet,
 		"state", state_name(agent), "started", instant_to_json(agent->started_wall), "uptime_s",
 		(json_int_t)(mono_since(mono_now(), agent->started) / US_PER_S), "runs", runs_to_json(&agent->counters),
 		"configuration", configuration_to_json(&agent->reload), "queue", queue_to_json(agent->sink), "store",
 		store_to_json(agent), "credentials",
-		credentials_to_json(agent), "clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver));
+		credentials_to_json(agent), "clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver),
+		"self_check", self_check_to_json(agent));
 }
 
 /* ---- start and stop ----------------------------------------------------------------------- */

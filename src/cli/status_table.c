@@ -239,6 +239,21 @@ static void print_runs(const struct table *table, const json_t *runs)
 	cli_text_print_wrapped(&table->text, 0, line);
 }
 
+/* Nothing while all is well: then there is nothing to do. */
+static void print_self_check(const struct table *table, const json_t *check)
+{
+	char line[WORDS_SIZE];
+	char cause[WORDS_SIZE];
+	char since[32];
+
+	if (!json_is_false(json_object_get(check, "well")))
+		return;
+	(void)snprintf(line, sizeof line, "self-check: this host is the sick one for %s: %.60s",
+		age_of(table, check, "since", since), words_of(check, "cause", "?", cause));
+	cli_text_adapt(&table->text, line);
+	cli_text_print_wrapped(&table->text, 0, line);
+}
+
 static void print_queue(const struct table *table, const json_t *queue)
 {
 	const char *dot = table->text.dot;
@@ -346,6 +361,7 @@ void status_table_print(FILE *stream, const struct cli_terminal *terminal, const
 	}
 	print_tally(&table, status);
 	print_runs(&table, json_object_get(status, "runs"));
+	print_self_check(&table, json_object_get(status, "self_check"));
 	print_queue(&table, json_object_get(status, "queue"));
 	print_store(&table, json_object_get(status, "store"));
 	print_credentials(&table, json_object_get(status, "credentials"));

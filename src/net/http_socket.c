@@ -107,6 +107,13 @@ static union address destination(const struct http_request *request)
 	return address;
 }
 
+/* A call that failed before any packet left: errno is this host's own word. */
+static int refuse(struct http_transfer *transfer, CURLcode code)
+{
+	transfer->reply.is_refused_here = true;
+	return http_end_soon(transfer, code, errno);
+}
+
 /* The watch comes first: nobody would hear the answer to a SYN sent without it. */
 static int begin_connect(struct http_transfer *transfer, const union address *address)
 {
@@ -115,7 +122,7 @@ static int begin_connect(struct http_transfer *transfer, const union address *ad
 	if (!watched)
 		return ERR_NOMEM;
 	if (connect(transfer->fd, &address->sa, address_length(address)) != 0 && errno != EINPROGRESS)
-		return http_end_soon(transfer, CURLE_COULDNT_CONNECT, errno);
+		return refuse(transfer, CURLE_COULDNT_CONNECT);
 	watched->transfer = transfer;
 	watched->poll = loop_poll_start(transfer->client->loop, transfer->fd, LOOP_WRITE, on_event, watched);
 	watched->is_connecting = watched->poll != NULL;
@@ -139,11 +146,11 @@ int http_socket_connect(struct http_transfer *transfer)
 	transfer->is_attempted = transfer->fd >= 0 ||
 				 (errno == EAFNOSUPPORT && address.sa.sa_family == AF_INET6);
 	if (transfer->fd < 0)
-		return http_end_soon(transfer, CURLE_COULDNT_CONNECT, errno);
+		return refuse(transfer, CURLE_COULDNT_CONNECT);
 	transfer->is_fd_ours = true;
 	if (!limit_segments(transfer->fd, transfer->request.max_segment_bytes)) {
 		transfer->is_attempted = false;
-		return http_end_soon(transfer, CURLE_BAD_FUNCTION_ARGUMENT, errno);
+		return refuse(transfer, CURLE_BAD_FUNCTION_ARGUMENT);
 	}
 	return begin_connect(transfer, &address);
 }

@@ -256,8 +256,11 @@ static bool ask_server(struct resolver_exchange *exchange)
 		on_first_ended, exchange, &end);
 	if (!exchange->channels[0]) {
 		note_failure(exchange, &end);
+		if (exchange->server == 0)
+			exchange->answer.local_errno = end.local_errno;
 		return false;
 	}
+	exchange->answer.local_errno = 0;
 	sent = resolver_channel_sent(exchange->channels[0]);
 	if (!mono_is_set(exchange->answer.sent))
 		note_departure(exchange, sent);

@@ -144,6 +144,7 @@ struct resolver_end {
 	const uint8_t *reply;
 	size_t reply_bytes;
 	struct mono received;
+	int local_errno;                   /* of a socket call other than receiving; 0: none failed */
 	char why[RESOLVER_WHY_SIZE];       /* on failure, without the server's name */
 };
 

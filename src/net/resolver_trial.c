@@ -62,6 +62,8 @@ void resolver_trial_fail_by_errno(struct resolver_trial *trial, const char *call
 	bool is_ours = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
 		error == EAGAIN;
 
+	if (trial->end.outcome == OUTCOME_NONE)
+		trial->end.local_errno = error;
 	resolver_trial_fail(trial, is_ours ? OUTCOME_LOCAL_FAULT : OUTCOME_DNS_UNREACHABLE, "%s: %s", call,
 		strerror(error));
 	errno = error;

@@ -6,6 +6,7 @@
 #include "probe_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,7 @@ static void take_attempt(struct result *result, const struct probe_attempt *atte
 	memcpy(result->phase_us, record->phase_us, sizeof result->phase_us);
 	result->total_us = record->total_us;
 	result->failed_us = record->outcome == OUTCOME_OK ? PHASE_NONE : attempt->failed_us;
+	result->local_errno = attempt->local_errno;
 	result->status = record->status;
 	result->http_version = attempt->http_version;
 	result->address = record->address;
@@ -261,6 +263,7 @@ static void add_attempts(struct probe *probe, const struct lookup_question *ques
 
 		init_attempt(probe, attempt, NULL, PHASE_NONE);
 		attempt->failed_us = answer->elapsed_us;
+		attempt->local_errno = answer->local_errno;
 		attempt->record.outcome = probe_doubt_timeout(probe, answer->outcome);
 		memcpy(attempt->detail, answer->detail, sizeof attempt->detail);
 		return;
@@ -300,6 +303,7 @@ static void start_attempts(struct probe *probe)
 static void fail_locally(struct probe *probe, int err)
 {
 	probe->result->outcome = OUTCOME_LOCAL_FAULT;
+	probe->result->local_errno = err == ERR_NOMEM ? ENOMEM : 0;
 	result_set_detail(probe->result, "%s", err_text(err));
 	finish(probe);
 }

@@ -5,10 +5,13 @@
  * the target's own headers: they may hold a secret meant for the first one. */
 #include "probe_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <curl/curl.h>
 
 #include "lattice-probe/err.h"
 #include "lattice-probe/phases.h"
@@ -88,6 +91,17 @@ static void forget_phases(struct probe_attempt *attempt)
 		attempt->record.phase_us[i] = PHASE_NONE;
 }
 
+/* What has left this host is no longer its own affair, but what it is short of is, whenever it shows. */
+static int local_errno_of(const struct http_reply *reply)
+{
+	if (reply->curl_code == CURLE_OUT_OF_MEMORY)
+		return ENOMEM;
+	switch (reply->os_errno) {
+	case EMFILE: case ENFILE: case ENOMEM: case ENOBUFS: return reply->os_errno;
+	default: return reply->is_refused_here ? reply->os_errno : 0;
+	}
+}
+
 static void keep_reply(struct probe_attempt *attempt, const struct http_reply *reply)
 {
 	int64_t phase_us[PHASE_COUNT];
@@ -96,6 +110,8 @@ static void keep_reply(struct probe_attempt *attempt, const struct http_reply *r
 		phase_us[i] = PHASE_NONE;
 	phases_of_reply(reply, phase_us, &attempt->failed_us);
 	add_phases(attempt, phase_us);
+	if (reply->end == HTTP_END_ERROR)
+		attempt->local_errno = local_errno_of(reply);
 	attempt->has_reply = reply->status != 0;
 	attempt->record.status = reply->status;
 	attempt->record.tcp_rtt_us = reply->tcp_rtt_us;
@@ -150,6 +166,7 @@ static void on_hop_resolved(void *user)
 
 	if (best->answer.outcome != OUTCOME_OK) {
 		attempt->failed_us = best->answer.elapsed_us;
+		attempt->local_errno = best->answer.local_errno;
 		forget_phases(attempt);
 		probe_lookup_stop(&attempt->lookup);
 		end_because(attempt, probe_doubt_timeout(attempt->probe, best->answer.outcome), best->answer.detail);
@@ -296,8 +313,10 @@ static void start_transfer(struct probe_attempt *attempt)
 		.connect_timeout_us = target->connect_timeout_us, .tls_timeout_us = target->tls_timeout_us,
 		.deadline = probe->deadline, .max_body_bytes = target->max_body_bytes,
 		.keep_body = needs_body(target) }, on_reply, attempt);
-	if (!attempt->transfer)
+	if (!attempt->transfer) {
+		attempt->local_errno = ENOMEM;
 		end_because(attempt, OUTCOME_LOCAL_FAULT, err_text(ERR_NOMEM));
+	}
 }
 
 void probe_attempt_start(struct probe_attempt *attempt)

@@ -62,6 +62,7 @@ struct probe_attempt {
 	struct attempt record;
 	int64_t spent_us;             /* in completed phases, of all hops */
 	int64_t failed_us;            /* PHASE_NONE: nothing failed */
+	int local_errno;              /* as in struct result */
 	bool is_ended;
 	bool has_reply;
 	int http_version;
