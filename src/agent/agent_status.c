@@ -202,13 +202,13 @@ static json_t *head_to_json(void *user)
 {
 	struct agent *agent = user;
 
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "version", PACKAGE_VERSION,
-		"pid", (json_int_t)getpid(), "agent_id", agent->facts.agent_id, "fleet", agent->conf->fleet,
-		"state", state_name(agent), "started", instant_to_json(agent->started_wall), "uptime_s",
-		(json_int_t)(mono_since(mono_now(), agent->started) / US_PER_S), "runs", runs_to_json(&agent->counters),
-		"configuration", configuration_to_json(&agent->reload), "queue", queue_to_json(agent->sink), "store",
-		store_to_json(agent), "credentials",
-		credentials_to_json(agent), "clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver),
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:o}", "version",
+		PACKAGE_VERSION, "pid", (json_int_t)getpid(), "agent_id", agent->facts.agent_id, "fleet",
+		agent->conf->fleet, "state", state_name(agent), "started", instant_to_json(agent->started_wall),
+		"uptime_s", (json_int_t)(mono_since(mono_now(), agent->started) / US_PER_S), "runs",
+		runs_to_json(&agent->counters), "configuration", configuration_to_json(&agent->reload), "queue",
+		queue_to_json(agent->sink), "store", store_to_json(agent), "credentials", credentials_to_json(agent),
+		"clock_skew_s", (double)agent->context.skew_us / (double)US_PER_S, "dns", dns_to_json(agent->resolver),
 		"self_check", self_check_to_json(agent));
 }
 
