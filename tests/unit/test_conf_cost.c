@@ -43,7 +43,7 @@ static void nothing_costs_a_heartbeat(void **state)
 	(void)state;
 	assert_int_equal(cost.service_metrics, 0);
 	assert_int_equal(cost.agent_metrics, 1);
-	assert_int_equal(cost.sparse_metrics, 5);
+	assert_int_equal(cost.sparse_metrics, 6);
 	assert_int_equal(cost.fleet_metrics, 1);
 	assert_near(cost.requests_per_month, 43800);
 	assert_near(cost.metric_dollars, 0.30);
@@ -64,8 +64,8 @@ static void a_metric_is_a_name_in_a_set_for_a_probe(void **state)
 	(void)state;
 	/* Two sets of: Success Latency DnsLatency TlsLatency of a and b, Success Latency of c. */
 	assert_int_equal(cost.service_metrics, 2 * (4 + 4 + 2));
-	/* Two sets of: four failures each, a certificate for a and b; and five of the agent. */
-	assert_int_equal(cost.sparse_metrics, 2 * (5 + 5 + 4) + 5);
+	/* Two sets of: four failures each, a certificate for a and b; and six of the agent. */
+	assert_int_equal(cost.sparse_metrics, 2 * (5 + 5 + 4) + 6);
 }
 
 static void what_is_always_published_is_no_longer_sparse(void **state)
