@@ -181,7 +181,7 @@ static int64_t graph_period_s(const struct conf *conf, const struct series *seri
 	return (series->interval_us + step_us - 1) / step_us * step_us / US_PER_S;
 }
 
-static void place_availability(struct board *board, const struct series *series, const char *title)
+static void place_availability(struct board *board, const struct series *series, int width, const char *title)
 {
 	int64_t period_s = graph_period_s(board->conf, series);
 	json_t *rows = json_array();
@@ -190,11 +190,10 @@ static void place_availability(struct board *board, const struct series *series,
 	add_row(board, rows, series, METRIC_ID_SUCCESS, &(struct dashboard_look){ .statistic = "Average",
 		.label = series_unknown(series) ? NULL : "availability", .period_s = period_s });
 	(void)snprintf(text, sizeof text, "%s: availability", title);
-	place_graph(board, 8, text, false, period_s, rows,
-		axis_to_one(board), NULL);
+	place_graph(board, width, text, false, period_s, rows, axis_to_one(board), NULL);
 }
 
-static void place_latency(struct board *board, const struct series *series, const char *title)
+static void place_latency(struct board *board, const struct series *series, int width, const char *title)
 {
 	static const char *const percentiles[] = { "p50", "p90", "p99" };
 	int64_t period_s = graph_period_s(board->conf, series);
@@ -205,10 +204,28 @@ static void place_latency(struct board *board, const struct series *series, cons
 		add_row(board, rows, series, METRIC_ID_LATENCY, &(struct dashboard_look){ .statistic = percentiles[i],
 			.label = series_unknown(series) ? NULL : percentiles[i], .period_s = period_s });
 	(void)snprintf(text, sizeof text, "%s: latency of successes", title);
-	place_graph(board, 8, text, false, period_s, rows, axis_from_zero(board, "ms"), NULL);
+	place_graph(board, width, text, false, period_s, rows, axis_from_zero(board, "ms"), NULL);
 }
 
-static void place_failures(struct board *board, const struct series *series, const char *title)
+#define PHASES (METRIC_DNS_LATENCY | METRIC_CONNECT_LATENCY | METRIC_TLS_LATENCY | METRIC_FIRST_BYTE_LATENCY | \
+	METRIC_TRANSFER_LATENCY)
+
+/* Averages, unlike percentiles, may stand on each other. */
+static void place_phases(struct board *board, const struct series *series, int width, const char *title)
+{
+	int64_t period_s = graph_period_s(board->conf, series);
+	json_t *rows = json_array();
+	char text[TITLE_SIZE + 32];
+
+	for (unsigned id = 0; id < METRIC_COUNT; id++)
+		if (series->metrics & PHASES & 1u << id)
+			add_row(board, rows, series, (enum metric_id)id, &(struct dashboard_look){ .statistic = "Average",
+				.label = series_unknown(series) ? NULL : metric_get((enum metric_id)id)->name, .period_s = period_s });
+	(void)snprintf(text, sizeof text, "%s: average by phase", title);
+	place_graph(board, width, text, true, period_s, rows, axis_from_zero(board, "ms"), NULL);
+}
+
+static void place_failures(struct board *board, const struct series *series, int width, const char *title)
 {
 	int64_t period_s = graph_period_s(board->conf, series);
 	json_t *rows = json_array();
@@ -218,7 +235,7 @@ static void place_failures(struct board *board, const struct series *series, con
 		if (metric_get((enum metric_id)id)->scope == METRIC_SCOPE_FAILURE && (series->metrics & 1u << id))
 			add_filled_row(board, rows, series, (enum metric_id)id, period_s);
 	(void)snprintf(text, sizeof text, "%s: failures by phase", title);
-	place_graph(board, 8, text, true, period_s, rows, axis_from_zero(board, "runs"), NULL);
+	place_graph(board, width, text, true, period_s, rows, axis_from_zero(board, "runs"), NULL);
 }
 
 static bool is_shown(const struct board *board, const struct series *series)
@@ -230,15 +247,20 @@ static void place_services(struct board *board, const struct series_list *servic
 {
 	for (size_t i = 0; i < services->count; i++) {
 		const struct series *series = &services->items[i];
+		bool has_latency = series->metrics & METRIC_LATENCY;
+		bool has_phases = series->metrics & PHASES;
+		int width = COLUMNS / (2 + has_latency + has_phases);
 		char title[TITLE_SIZE];
 
 		if (!is_shown(board, series))
 			continue;
 		make_title(series, title);
-		place_availability(board, series, title);
-		if (series->metrics & METRIC_LATENCY)
-			place_latency(board, series, title);
-		place_failures(board, series, title);
+		place_availability(board, series, width, title);
+		if (has_latency)
+			place_latency(board, series, width, title);
+		if (has_phases)
+			place_phases(board, series, width, title);
+		place_failures(board, series, width, title);
 		end_row(board);
 	}
 }

@@ -184,7 +184,7 @@ def test_every_series_that_is_watched_or_shown_is_one_that_the_agent_publishes(c
     probes = {"plain": world.http("documents-plain"), "secure": world.https("documents-secure")}
     conf = command.conf({name: {**settings, "interval": "1s", "timeout": "900ms"} for name, settings in probes.items()},
                         cloudwatch={"period": "1s", "failure_metrics": "always", "dimension.Stage": "x y",
-                                    "dimension_sets": "Service | Stage", "metrics": "Latency, CertificateDaysRemaining"})
+                                    "dimension_sets": "Service | Stage", "metrics": "Latency, DnsLatency, TlsLatency, CertificateDaysRemaining"})
     template = command.command("alarms", "--failures", "-c", conf)
     body = command.command("dashboard", "-c", conf)
     assert template.stderr == body.stderr == ""
