@@ -17,6 +17,8 @@
 #define LINES_MAX 25 /* in one graph, for the eye's sake */
 #define WIDGET_HEIGHT 6
 #define TITLE_SIZE 512
+#define PHASES (METRIC_DNS_LATENCY | METRIC_CONNECT_LATENCY | METRIC_TLS_LATENCY | METRIC_FIRST_BYTE_LATENCY | \
+	METRIC_TRANSFER_LATENCY)
 
 struct board {
 	const struct conf *conf;
@@ -206,9 +208,6 @@ static void place_latency(struct board *board, const struct series *series, int 
 	(void)snprintf(text, sizeof text, "%s: latency of successes", title);
 	place_graph(board, width, text, false, period_s, rows, axis_from_zero(board, "ms"), NULL);
 }
-
-#define PHASES (METRIC_DNS_LATENCY | METRIC_CONNECT_LATENCY | METRIC_TLS_LATENCY | METRIC_FIRST_BYTE_LATENCY | \
-	METRIC_TRANSFER_LATENCY)
 
 /* Averages, unlike percentiles, may stand on each other. */
 static void place_phases(struct board *board, const struct series *series, int width, const char *title)
