@@ -17,7 +17,7 @@ locals {
     [for index, metric in local.failures :
     concat([local.namespace, metric], local.service_series, [{ stat = "Sum", id = "m${index}", visible = false }])],
   )
-  troubles = ["RunsMissed", "RunsLate", "LocalFaults", "SamplesDropped"]
+  troubles = ["RunsMissed", "RunsLate", "LocalFaults", "SamplesDropped", "ConfigReloadFailed"]
   trouble_rows = concat(
     [for index, metric in local.troubles : [{ expression = "FILL(m${index}, 0)", id = "e${index}", label = metric }]],
     [for index, metric in local.troubles :
@@ -38,6 +38,12 @@ locals {
       title   = "${var.service}: latency of successes"
       yAxis   = { left = { min = 0, label = "ms", showUnits = false } }
       metrics = local.latency_rows
+    }),
+    merge(local.graph, {
+      title   = "${var.service}: average by phase"
+      stacked = true
+      yAxis   = { left = { min = 0, label = "ms", showUnits = false } }
+      metrics = [concat([local.namespace, "DnsLatency"], local.service_series, [{ stat = "Average", label = "DnsLatency" }])]
     }),
     merge(local.graph, {
       title   = "${var.service}: failures by phase"
