@@ -109,8 +109,8 @@ def test_what_is_put_into_aws_comes_back(command, conf, moto_python, topic):
 
 
 @pytest.fixture(scope="module")
-def schema():
-    return provider_schema.schema(BUILD, ["provider", "resource aws_cloudwatch_metric_alarm"])
+def schema(moto_python):
+    return provider_schema.schema(BUILD, moto_python, ["provider", "resource aws_cloudwatch_metric_alarm"])
 
 
 @pytest.fixture(scope="module")
@@ -136,18 +136,12 @@ def test_terraform_makes_the_same_alarms(command, conf, provider, tmp_path):
     source.mkdir()
     text = made(command, conf, "alarms", "--format", "terraform")
     (source / "alarms.tf").write_text(text, encoding="utf-8")
-    example = terraform_example.Example(tmp_path, provider, source)
-
-    def terraform(*words):
-        done = subprocess.run([TERRAFORM, *words], cwd=example.folder, env=example.environment, capture_output=True,
-                              text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return done.stdout
-    terraform("fmt", "-check", "-diff")
-    terraform("init")
-    terraform("validate")
-    terraform("plan", "-out=plan", f'-var=alarm_topic_arns=["{TOPIC}"]')
-    planned = json.loads(terraform("show", "-json", "plan"))["planned_values"]["root_module"]["resources"]
+    subprocess.run([TERRAFORM, "fmt", "-check", "-diff", source], check=True, timeout=120)
+    example = terraform_example.Example(tmp_path, provider, source, variables={})
+    example.must("init")
+    example.must("validate")
+    example.must("plan", "-out=plan", alarm_topic_arns=f'["{TOPIC}"]')
+    planned = json.loads(example.must("show", "-json", "plan"))["planned_values"]["root_module"]["resources"]
     wanted = properties_of(json.loads(made(command, conf, "alarms")))
     assert {resource["values"]["alarm_name"] for resource in planned} == set(wanted)
     for resource in planned:
