@@ -130,27 +130,31 @@ def test_each_argument_is_one_that_the_provider_takes(command, conf, schema):
         assert {name for name, argument in known.items() if argument["required"]} <= set(alarm.arguments)
 
 
-@pytest.mark.skipif(not TERRAFORM, reason="there is no Terraform here; the arguments are checked without it")
-def test_terraform_makes_the_same_alarms(command, conf, provider, tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    text = made(command, conf, "alarms", "--format", "terraform")
-    (source / "alarms.tf").write_text(text, encoding="utf-8")
-    subprocess.run([TERRAFORM, "fmt", "-check", "-diff", source], check=True, timeout=120)
-    example = terraform_example.Example(tmp_path, provider, source, variables={})
-    example.must("init")
-    example.must("validate")
-    example.must("plan", "-out=plan", alarm_topic_arns=f'["{TOPIC}"]')
-    planned = json.loads(example.must("show", "-json", "plan"))["planned_values"]["root_module"]["resources"]
-    wanted = properties_of(json.loads(made(command, conf, "alarms")))
-    assert {resource["values"]["alarm_name"] for resource in planned} == set(wanted)
-    for resource in planned:
-        values, expected = resource["values"], wanted[resource["values"]["alarm_name"]]
-        assert values["dimensions"] == {dimension["Name"]: dimension["Value"] for dimension in expected["Dimensions"]}
-        assert values["alarm_actions"] == values["ok_actions"] == [TOPIC]
-        for name, argument in (("AlarmDescription", "alarm_description"), ("Namespace", "namespace"),
-                               ("MetricName", "metric_name"), ("Statistic", "statistic"), ("Threshold", "threshold"),
-                               ("ExtendedStatistic", "extended_statistic"), ("TreatMissingData", "treat_missing_data"),
-                               ("ComparisonOperator", "comparison_operator"), ("Period", "period"),
-                               ("EvaluationPeriods", "evaluation_periods"), ("DatapointsToAlarm", "datapoints_to_alarm")):
-            assert values.get(argument) == expected.get(name), argument
+class TestTerraform:
+    """Where there is Terraform; the arguments are checked without it."""
+
+    __test__ = bool(TERRAFORM)
+
+    def test_it_makes_the_same_alarms(self, command, conf, provider, tmp_path):
+        source = tmp_path / "source"
+        source.mkdir()
+        text = made(command, conf, "alarms", "--format", "terraform")
+        (source / "alarms.tf").write_text(text, encoding="utf-8")
+        subprocess.run([TERRAFORM, "fmt", "-check", "-diff", source], check=True, timeout=120)
+        example = terraform_example.Example(tmp_path, provider, source, variables={})
+        example.must("init")
+        example.must("validate")
+        example.must("plan", "-out=plan", alarm_topic_arns=f'["{TOPIC}"]')
+        planned = json.loads(example.must("show", "-json", "plan"))["planned_values"]["root_module"]["resources"]
+        wanted = properties_of(json.loads(made(command, conf, "alarms")))
+        assert {resource["values"]["alarm_name"] for resource in planned} == set(wanted)
+        for resource in planned:
+            values, expected = resource["values"], wanted[resource["values"]["alarm_name"]]
+            assert values["dimensions"] == {dimension["Name"]: dimension["Value"] for dimension in expected["Dimensions"]}
+            assert values["alarm_actions"] == values["ok_actions"] == [TOPIC]
+            for name, argument in (("AlarmDescription", "alarm_description"), ("Namespace", "namespace"),
+                                   ("MetricName", "metric_name"), ("Statistic", "statistic"), ("Threshold", "threshold"),
+                                   ("ExtendedStatistic", "extended_statistic"), ("TreatMissingData", "treat_missing_data"),
+                                   ("ComparisonOperator", "comparison_operator"), ("Period", "period"),
+                                   ("EvaluationPeriods", "evaluation_periods"), ("DatapointsToAlarm", "datapoints_to_alarm")):
+                assert values.get(argument) == expected.get(name), argument
