@@ -217,6 +217,60 @@ static void what_a_stop_leaves_the_next_one_sends(void **state)
 	(void)end_life(&life);
 }
 
+/* What a kill at this moment would leave. */
+static void copy_file(const char *name, const char *copy)
+{
+	char path[128];
+	char buffer[4096];
+	size_t bytes;
+	FILE *from;
+	FILE *to;
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	from = fopen(path, "rb");
+	(void)snprintf(path, sizeof path, "%s/%s", folder, copy);
+	to = fopen(path, "wb");
+	assert_true(from && to);
+	while ((bytes = fread(buffer, 1, sizeof buffer, from)) > 0)
+		assert_int_equal(fwrite(buffer, 1, bytes, to), bytes);
+	assert_int_equal(fclose(to), 0);
+	(void)fclose(from);
+}
+
+static void rename_file(const char *name, const char *new_name)
+{
+	char path[128];
+	char new_path[128];
+
+	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
+	(void)snprintf(new_path, sizeof new_path, "%s/%s", folder, new_name);
+	assert_int_equal(rename(path, new_path), 0);
+}
+
+static void what_is_under_way_at_a_kill_is_sent_again_and_in_doubt(void **state)
+{
+	struct life life = begin();
+	struct sink_counters counters;
+
+	(void)state;
+	wait_until(life.bench, is_open, 0);
+	life.bench->is_silent = true;
+	put_values(life.bench, 0, 5);
+	wait_until(life.bench, has_requests, 1);
+	put_values(life.bench, 5, 2); /* not under way */
+	copy_file("store.db", "copy");
+	copy_file("store.db-wal", "copy-wal");
+	(void)end_life(&life);
+	remove_file("store.db-wal");
+	rename_file("copy", "store.db");
+	rename_file("copy-wal", "store.db-wal");
+	life = begin();
+	wait_until(life.bench, has_delivered, 15);
+	counters = counters_of(life.bench);
+	assert_true(counters.restored == 15 && counters.in_doubt == 15);
+	(void)end_life(&life);
+}
+
 static void a_stop_before_the_store_is_open_leaves_it_all_the_same(void **state)
 {
 	struct life life = begin();
@@ -405,6 +459,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(more_than_memory_may_hold_waits_on_disk, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(more_than_the_outbox_may_hold_drops_the_oldest, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(what_a_stop_leaves_the_next_one_sends, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(what_is_under_way_at_a_kill_is_sent_again_and_in_doubt, make_folder,
+			remove_folder),
 		cmocka_unit_test_setup_teardown(a_stop_before_the_store_is_open_leaves_it_all_the_same, make_folder,
 			remove_folder),
 		cmocka_unit_test_setup_teardown(live_data_goes_before_what_an_earlier_process_left, make_folder,
