@@ -100,25 +100,27 @@ static void push(struct store_op_list *list, struct store_op *op)
 
 /* ---- what ends ------------------------------------------------------------------------------- */
 
-/* Rows that make no sense are removed, or they would come back for ever. */
-static void add_found(struct store *store, struct store_op *op, struct store_page *page)
+/* Rows that make no sense are removed, or they would come back for ever. Without memory the page ends early. */
+static void add_found(struct store *store, const struct store_op *op, struct store_page *page)
 {
 	struct datum **last = &page->first;
 
-	while (op->found) {
-		struct store_record *record = op->found;
+	for (const struct store_record *record = op->found; record; record = record->next) {
 		const struct datum stranger = { .id = record->id };
+		int err = store_record_read(record, last);
 
-		op->found = record->next;
-		*last = store_record_to_datum(record);
-		if (*last) {
-			last = &(*last)->next;
-		} else {
-			page->unreadable++;
-			page->unreadable_samples += record->samples;
-			store_remove(store, &stranger);
+		if (err == ERR_NOMEM) {
+			page->last_id = record->id - 1;
+			page->is_end = false;
+			return;
 		}
-		free(record);
+		if (!err) {
+			last = &(*last)->next;
+			continue;
+		}
+		page->unreadable++;
+		page->unreadable_samples += record->samples;
+		store_remove(store, &stranger);
 	}
 }
 

@@ -32,8 +32,8 @@ struct store_record {
 /* NULL: no memory. Freed with free. */
 struct store_record *store_record_new(const struct datum *datum);
 
-/* Gives the datum; NULL: it makes no sense, or no memory. */
-struct datum *store_record_to_datum(const struct store_record *record);
+/* Gives the datum; ERR_NOMEM, or any other: it makes no sense. */
+int store_record_read(const struct store_record *record, struct datum **ret_datum);
 
 /* What a datum costs in the outbox, its row included; the same for a datum and what is read back. */
 int64_t store_record_cost_bytes(const struct datum *datum);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lattice-probe/err.h"
+
 #define ROW_BYTES 48 /* the numbers of a row and what SQLite keeps beside it, roughly */
 
 static size_t dimensions_bytes(const struct dimension_set *set)
@@ -70,22 +72,20 @@ static const char *next_text(const unsigned char **cursor, const unsigned char *
 	return (const char *)from;
 }
 
-static struct dimension_set *read_dimensions(const struct store_record *record)
+static int read_dimensions(const struct store_record *record, struct dimension_set *set)
 {
 	const unsigned char *cursor = record->bytes;
 	const unsigned char *end = cursor + record->dimensions_bytes;
-	struct dimension_set *set = dimension_set_new();
 
-	while (set && cursor < end) {
+	while (cursor < end) {
 		const char *name = next_text(&cursor, end);
 		const char *value = name ? next_text(&cursor, end) : NULL;
+		int err = value ? dimension_set_add(set, name, value) : ERR_SYNTAX;
 
-		if (value && dimension_set_add(set, name, value) == 0)
-			continue;
-		dimension_set_drop(set);
-		return NULL;
+		if (err)
+			return err;
 	}
-	return set;
+	return 0;
 }
 
 static bool has_sound_numbers(const struct datum *datum)
@@ -105,25 +105,40 @@ static bool has_sound_shape(const struct store_record *record)
 	       (record->storage_resolution_s == 1 || record->storage_resolution_s == 60);
 }
 
-struct datum *store_record_to_datum(const struct store_record *record)
+/* With a set that holds the record's dimensions. */
+static int make_datum(const struct store_record *record, struct dimension_set *set, struct datum **ret_datum)
 {
-	struct dimension_set *set = has_sound_shape(record) ? read_dimensions(record) : NULL;
 	size_t half_bytes = record->numbers_bytes / 2;
-	struct datum *datum;
-
-	if (!set)
-		return NULL;
-	datum = datum_new(record->metric, record->unit, set, (struct wall){ record->timestamp_us },
+	struct datum *datum = datum_new(record->metric, record->unit, set, (struct wall){ record->timestamp_us },
 		record->storage_resolution_s, half_bytes / sizeof(double));
-	dimension_set_drop(set);
+
 	if (!datum)
-		return NULL;
+		return ERR_NOMEM;
 	memcpy(datum->values, record->bytes + record->dimensions_bytes, half_bytes);
 	memcpy(datum->counts, record->bytes + record->dimensions_bytes + half_bytes, half_bytes);
 	datum->id = record->id;
 	datum->is_stored = true;
-	if (has_sound_numbers(datum))
-		return datum;
-	datum_free(datum);
-	return NULL;
+	if (!has_sound_numbers(datum)) {
+		datum_free(datum);
+		return ERR_SYNTAX;
+	}
+	*ret_datum = datum;
+	return 0;
+}
+
+int store_record_read(const struct store_record *record, struct datum **ret_datum)
+{
+	struct dimension_set *set;
+	int err;
+
+	if (!has_sound_shape(record))
+		return ERR_SYNTAX;
+	set = dimension_set_new();
+	if (!set)
+		return ERR_NOMEM;
+	err = read_dimensions(record, set);
+	if (!err)
+		err = make_datum(record, set, ret_datum);
+	dimension_set_drop(set);
+	return err;
 }
