@@ -98,7 +98,8 @@ void store_free(struct store *store);
 
 /* ---- the outbox ---- */
 
-/* Notes the datum (copied) under datum->id. False, and nothing noted: in trouble. */
+/* Notes the datum (copied) under datum->id. False, and nothing noted: in trouble, or more waits to be written
+ * than memory should hold. */
 bool store_put(struct store *store, const struct datum *datum);
 
 /* That the datum is about to be sent, or is not any more. */

@@ -443,6 +443,11 @@ bool store_ask(struct store *store, struct store_op *op)
 	return true;
 }
 
+bool store_is_crowded(const struct store *store)
+{
+	return store->pending.bytes > PENDING_MAX_BYTES / 2;
+}
+
 void store_count_outbox(struct store *store, int64_t bytes)
 {
 	store->state.outbox_bytes += bytes;

@@ -45,10 +45,11 @@ static struct store_op *new_op(enum store_task task, int64_t from, int64_t to, v
 
 bool store_put(struct store *store, const struct datum *datum)
 {
-	struct store_op *op = store_takes(store) ? new_op(STORE_TASK_PUT, 0, 0, NULL) : NULL;
+	struct store_op *op;
 
-	if (!store_takes(store))
+	if (!store_takes(store) || store_is_crowded(store))
 		return false;
+	op = new_op(STORE_TASK_PUT, 0, 0, NULL);
 	if (op)
 		op->record = store_record_new(datum);
 	if (op && !op->record) {
@@ -105,10 +106,11 @@ bool store_keep(struct store *store, int64_t from_id, int64_t to_id,
 
 void store_add_sample(struct store *store, const struct result *result)
 {
-	struct store_op *op = store_takes(store) ? new_op(STORE_TASK_ADD_SAMPLE, 0, 0, NULL) : NULL;
+	struct store_op *op;
 
 	if (!store_takes(store))
 		return;
+	op = new_op(STORE_TASK_ADD_SAMPLE, 0, 0, NULL);
 	if (op)
 		op->samples = calloc(1, sizeof *op->samples);
 	if (op && !op->samples) {

@@ -83,6 +83,7 @@ void store_op_free_all(struct store_op *first);
 
 /* Takes the op (NULL: there was no memory for it). False: it was not noted, nobody will be told. */
 bool store_ask(struct store *store, struct store_op *op);
+bool store_is_crowded(const struct store *store); /* so much is pending that datums have to stay where they are */
 void store_count_outbox(struct store *store, int64_t bytes);
 int64_t store_samples_read_to(const struct store *store);
 

@@ -180,6 +180,8 @@ def test_what_is_written_is_private_and_what_status_says_is_true(lives, gate, co
     assert store["outbox_bytes"] > 0 and store["troubles"] == store["set_aside"] == 0
     for path in lives.folder.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600, path
+        held_bytes = path.read_bytes()
+        assert probe_command.SECRET_KEY.encode() not in held_bytes and probe_command.ACCESS_KEY.encode() not in held_bytes
     text = command.command("status", "--socket", socket).stdout
     assert "store: working" in text, text
 

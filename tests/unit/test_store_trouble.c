@@ -267,6 +267,35 @@ static void a_symbolic_link_is_not_followed(void **state)
 	bench_done(&bench);
 }
 
+/* The thread cannot keep up: datums are refused before the store would have to give up all that waits. */
+static void more_than_can_be_written_is_refused_without_trouble(void **state)
+{
+	struct store_bench bench;
+	struct store_options options;
+	struct datum *datum;
+	size_t taken = 0;
+
+	(void)state;
+	bench_init(&bench);
+	options = bench_store_options(&bench);
+	options.outbox_max_bytes = 256 << 20;
+	bench_start(&bench, &options);
+	bench_wait(&bench, bench_is_ready);
+	datum = bench_datum(&bench, 1);
+	while (store_put(bench.store, datum)) { /* the loop does not turn meanwhile */
+		datum->id++;
+		taken++;
+	}
+	assert_in_range(taken, 10000, 1000000);
+	assert_true(bench_sync(&bench));
+	assert_true(store_put(bench.store, datum));
+	assert_int_equal(state_of(&bench).troubles, 0);
+	assert_true(bench_close(&bench));
+	assert_int_equal(bench_sql(&bench, "SELECT count(*) FROM outbox"), taken + 1);
+	datum_free(datum);
+	bench_done(&bench);
+}
+
 /* ---- a disk that hangs ----------------------------------------------------------------------- */
 
 #define POOL_THREADS 4 /* of libuv */
@@ -319,6 +348,7 @@ int main(void)
 		cmocka_unit_test(after_a_kill_in_trouble_all_is_in_doubt),
 		cmocka_unit_test(a_second_store_on_the_file_is_refused),
 		cmocka_unit_test(a_symbolic_link_is_not_followed),
+		cmocka_unit_test(more_than_can_be_written_is_refused_without_trouble),
 		cmocka_unit_test(a_thread_that_hangs_is_trouble_and_nobody_waits_for_it),
 	};
 
