@@ -32,7 +32,8 @@ static void print_usage(FILE *stream)
 {
 	fputs("usage: lattice-probe status [-c FILE] [--socket PATH] [--json] [--watch]\n"
 	      "\n"
-	      "Asks the running agent for its probes, its queue and its credentials.\n"
+	      "Asks the running agent for its probes, queue, store and credentials, and whether\n"
+	      "the configuration on disk is the one that runs.\n"
 	      "\n"
 	      "  -c, --config FILE  the configuration that names the agent's socket\n"
 	      "                     (" CLI_CONF_PATH ")\n"

@@ -170,6 +170,13 @@ def test_each_cause_of_a_lost_sample_is_named(daemon_page):
     assert causes and [cause for cause in causes if not re.search(rf"\b{cause}\b", body)] == []
 
 
+def test_each_cause_of_a_failed_self_check_is_named(daemon_page):
+    text = (program_tables.ROOT / "src" / "agent" / "self_check.c").read_text(encoding="utf-8")
+    causes = set(re.findall(r'\[SELF_CHECK_\w+\] = \{ "(\w+)"', text)) - {"none"}
+    body = next(item.body for item in daemon_page.of("DIAGNOSTICS") if "self_check_failed" in item.head)
+    assert len(causes) > 5 and {cause for cause in causes if not re.search(rf"\b{cause}\b", body)} == set()
+
+
 def test_each_signal_has_an_item(daemon_page):
     text = "\n".join(path.read_text(encoding="utf-8") for path in (program_tables.ROOT / "src" / "agent").glob("*.c"))
     caught = set(re.findall(r"\b(SIG(?:TERM|INT|HUP|USR1|USR2))\b", text))
