@@ -82,6 +82,16 @@ void agent_run_ended(struct agent *agent)
 		flush(agent);
 }
 
+/* From here on it must neither reload nor, once nobody watches the signal any more, end the process as if
+ * it had failed. */
+static void ignore_reload_signal(struct agent *agent)
+{
+	agent_reload_stop(agent);
+	loop_signal_stop(agent->signals[AGENT_SIGNAL_RELOAD]);
+	agent->signals[AGENT_SIGNAL_RELOAD] = NULL;
+	(void)signal(SIGHUP, SIG_IGN);
+}
+
 static void stop(struct agent *agent)
 {
 	int64_t shutdown_us = agent->conf->shutdown_timeout_us;
@@ -89,7 +99,7 @@ static void stop(struct agent *agent)
 
 	agent->is_stopping = true;
 	agent->stop_deadline = mono_add(now, shutdown_us);
-	agent_reload_stop(agent);
+	ignore_reload_signal(agent);
 	agent_notify_stopping(agent);
 	if (!agent->is_running) {
 		loop_stop(agent->loop);
@@ -320,7 +330,8 @@ static bool start_signals(struct agent *agent)
 	static const struct {
 		int number;
 		void (*callback)(void *user, int signal_number);
-	} signals[AGENT_SIGNALS] = { { SIGTERM, on_stop_signal }, { SIGINT, on_stop_signal }, { SIGHUP, on_reload_signal } };
+	} signals[AGENT_SIGNALS] = { [AGENT_SIGNAL_RELOAD] = { SIGHUP, on_reload_signal }, [AGENT_SIGNAL_STOP] = { SIGTERM, on_stop_signal },
+		[AGENT_SIGNAL_INTERRUPT] = { SIGINT, on_stop_signal } };
 
 	for (size_t i = 0; i < AGENT_SIGNALS; i++) {
 		agent->signals[i] = loop_signal_start(agent->loop, signals[i].number, signals[i].callback, agent);

@@ -39,10 +39,11 @@ struct status_socket;
 struct store;
 
 #define AGENT_ID_SIZE 256
-#define AGENT_SIGNALS 3
 #define AGENT_REGION_SIZE 64
 #define AGENT_WAIT_SIZE 256
 #define AGENT_MISTAKE_SIZE 512
+
+enum agent_signal { AGENT_SIGNAL_RELOAD, AGENT_SIGNAL_STOP, AGENT_SIGNAL_INTERRUPT, AGENT_SIGNALS };
 
 /* ---- agent_identity ---- */
 

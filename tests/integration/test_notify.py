@@ -26,7 +26,7 @@ def test_ready_comes_when_runs_are_scheduled_and_the_end_is_told(runner, world, 
     daemon = start(runner, manager, {"web": world.http("web")}, agent={"shutdown_timeout": "7s"})
     ready = manager.wait_for("READY")
     assert ready["READY"] == "1" and ready["STATUS"].startswith("1 probes: 0 healthy, 0 unhealthy, 1 unknown")
-    assert "event=started" in daemon.log
+    daemon.wait_for_line("event=started")
     assert manager.messages[0]["STATUS"].startswith("starting:")
     manager.wait_for_status("1 probes: 1 healthy, 0 unhealthy, 0 unknown")
     daemon.stop()

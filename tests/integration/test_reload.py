@@ -176,7 +176,7 @@ def test_an_idle_agent_takes_its_first_probe_and_lets_it_go_again(start, runner,
     manager.wait_for_status("1 probes: 1 healthy")
     there.replace("[probe first]", "[probe first]\nenabled = no")
     there.taken(removed=1)
-    assert manager.status.startswith("idle: ")
+    assert manager.wait_for("READY", 3)["STATUS"].startswith("idle: ")
     counters = balanced(there.daemon.stop())
     assert runner.samples("Success") == counters["run"]
 
@@ -368,8 +368,17 @@ def pipe(command):
             daemon.wait_for_line("event=started")
             return daemon
 
+        def open(self):
+            """The writing end, once somebody reads."""
+            deadline = time.monotonic() + probe_command.TIMEOUT_S
+            while time.monotonic() < deadline:
+                with contextlib.suppress(OSError):
+                    return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "w", encoding="utf-8")
+                time.sleep(0.01)
+            raise AssertionError("nobody reads the pipe")
+
         def feed(self, text):
-            with open(path, "w", encoding="utf-8") as writer:
+            with self.open() as writer:
                 writer.write(text)
     return Pipe()
 
@@ -399,11 +408,11 @@ def test_a_signal_during_a_reload_is_not_lost(pipe, origin):
 def test_the_end_does_not_take_over_a_reload(pipe, origin):
     daemon = pipe.start(pipe_conf(["a"], origin), "--dry-run")
     daemon.signal(signal.SIGHUP)
-    daemon.wait_for_line("event=reloading reload=1")
-    daemon.signal(signal.SIGTERM)
-    daemon.wait_for_line("event=stopping")
-    daemon.signal(signal.SIGHUP)
-    pipe.feed(pipe_conf(["a", "b"], origin))
+    with pipe.open() as writer:
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_line("event=stopping")
+        daemon.signal(signal.SIGHUP)
+        writer.write(pipe_conf(["a", "b"], origin))
     assert daemon.wait() == 0
     balanced(daemon.closing())
     assert "event=reloaded" not in daemon.log and "reload=2" not in daemon.log
