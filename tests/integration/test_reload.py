@@ -2,10 +2,13 @@
 """SIGHUP: what differs in the file is taken over, and everything else goes on as if nothing had happened."""
 
 import contextlib
+import mmap
 import os
 import pathlib
 import random
 import signal
+import struct
+import subprocess
 import time
 
 import pytest
@@ -13,6 +16,8 @@ import pytest
 import probe_command
 import service_manager
 from probe_runner import FLEET, balanced, service
+
+SUPPORT = pathlib.Path(probe_command.__file__).parent
 
 
 @pytest.fixture
@@ -339,6 +344,44 @@ def test_a_storm_of_reloads(start, runner, world):
     counters = balanced(there.daemon.stop())
     assert runner.samples("Success") + counters["local"] == counters["run"]
     assert runner.gate.rejections() == [] and counters["samples_dropped"] == 0
+
+
+def test_each_allocation_of_a_reload_fails_once(command, origin):
+    """A reload that finds no memory changes nothing, whichever allocation it was; the next one is taken."""
+    library, counter = command.path("fail_allocation.so"), command.path("counter")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, SUPPORT / "fail_allocation.c"], check=True)
+    counter.write_bytes(bytes(4096))
+    url = f"http://127.0.0.1:{origin.http_port}/"
+
+    def text(names, fleet, query):
+        agent = {"fleet": fleet, "agent_id": "agent-1", "status_socket": "none", "diagnose": "no", "interval": "1d"}
+        return "".join([probe_command.section("agent", agent), probe_command.section(
+            "cloudwatch", {"region": "us-east-1", "dimension.Environment": "test"})] + [probe_command.section(
+                f"probe {name}", {"url": url + (query if name < "c" else "")}) for name in names])
+    conf = command.conf()
+    conf.write_text(text("abcdef", "fleet", ""), encoding="utf-8")
+    is_sanitized = b"__asan_init" in pathlib.Path(command.binary).read_bytes()
+    # A sanitizer's allocator takes the place of any other: the reloads are gone through without a failure.
+    env = {} if is_sanitized else {"LD_PRELOAD": str(library), "FAIL_ALLOCATION": str(counter)}
+    there = Reloads(None, command.run(conf, "--dry-run", env=env))
+    there.daemon.wait_for_line("event=started")
+    failed = 0
+    with open(counter, "r+b") as file, mmap.mmap(file.fileno(), 4096) as left:
+        for number in range(1, 1000):
+            there.write(text("abcdgh", f"fleet-{number}", "?new"))
+            left[:4] = struct.pack("=i", number)
+            said = there.reload()["event"]
+            is_over = struct.unpack("=i", left[:4])[0] > 0
+            left[:4] = bytes(4)
+            failed += said == "reload_failed"
+            if said == "reload_failed":
+                there.taken(added=2, changed=2, removed=2, unchanged=2, keys=1)
+            there.write(text("abcdef", "fleet", ""))
+            there.taken(added=2, changed=2, removed=2, unchanged=2, keys=1)
+            if is_over:
+                break
+    assert is_over and said == "reloaded" and (failed > 20 or is_sanitized)
+    balanced(there.daemon.stop())
 
 
 def test_the_manager_hears_of_a_reload_and_of_its_end(start, world, manager):
