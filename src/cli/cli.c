@@ -98,6 +98,23 @@ static struct target *find_probe(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+/* What cannot be read as a URL may still hold a password or a token. A shell's history has it, but
+ * stderr may go further. */
+static void print_without_secrets(FILE *stream, const char *word)
+{
+	const char *authority = strstr(word, "://") + 3;
+	const char *host = authority;
+	size_t length = strcspn(word, "?");
+
+	for (const char *at = authority; *at && !strchr("/?#", *at); at++)
+		if (*at == '@')
+			host = at;
+	fprintf(stream, "%.*s%s", (int)(authority - word), word, host > authority ? "***" : "");
+	if (word + length > host)
+		fprintf(stream, "%.*s", (int)(word + length - host), host);
+	fputs(word[length] ? "?***" : "", stream);
+}
+
 struct target *cli_find_target(const struct conf *conf, const char *word)
 {
 	const char *why = "";
@@ -107,7 +124,9 @@ struct target *cli_find_target(const struct conf *conf, const char *word)
 		return find_probe(conf, word);
 	if (conf_target_for_url(conf, word, &target, &why) == 0)
 		return target;
-	fprintf(stderr, "lattice-probe: '%s' cannot be probed: %s\n", word, why);
+	fputs("lattice-probe: '", stderr);
+	print_without_secrets(stderr, word);
+	fprintf(stderr, "' cannot be probed: %s\n", why);
 	return NULL;
 }
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,9 +130,28 @@ static void fill_standard_descriptors(void)
 		(void)close(fd);
 }
 
+/* Keys are in memory, and a core file is read by whoever comes by. The filter (core(5)) also empties what
+ * is piped to a program, which no limit stops. An administrator can allow both for a process that runs:
+ * prlimit --core, /proc/PID/coredump_filter. */
+static void keep_memory_out_of_cores(void)
+{
+	struct rlimit limit;
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "0", 1);
+		(void)close(fd);
+	}
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = 0;
+		(void)setrlimit(RLIMIT_CORE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	fill_standard_descriptors();
+	keep_memory_out_of_cores();
 	/* A peer that closes early must give EPIPE, not end the process. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(0077);

@@ -133,7 +133,7 @@ struct http_client *http_client_new(struct loop *loop, const char *ca_file)
 	client->loop = loop;
 	TAILQ_INIT(&client->running);
 	TAILQ_INIT(&client->ended);
-	client->is_curl_initialised = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	client->is_curl_initialised = http_memory_init() == CURLE_OK;
 	if (!client->is_curl_initialised || !http_tls_init() || set_multi(client) != 0)
 		goto fail;
 	client->has_http2 = curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2;

@@ -141,6 +141,9 @@ void http_note_work(struct http_transfer *transfer, struct mono begun);
 void http_hand_over(struct http_transfer *transfer); /* the connected socket to curl; drives */
 void http_secured(struct http_transfer *transfer);
 
+/* http_memory.c: curl_global_init, with memory that is wiped when it is freed. */
+CURLcode http_memory_init(void);
+
 /* http_options.c: the whole request into transfer->easy. */
 CURLcode http_options_apply(struct http_transfer *transfer);
 void http_options_done(struct http_transfer *transfer);
