@@ -25,12 +25,13 @@ static bool is_credential_v6(const struct in6_addr *address)
 	static const uint8_t metadata[16] = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 };
 	static const uint8_t pod_identity[16] = { 0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23 };
 	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b }; /* 64:ff9b::/96, RFC 6052 */
+	static const uint8_t local_nat64[6] = { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }; /* a /96 of it, RFC 8215 */
 	static const uint8_t unspecified[12] = { 0 };               /* ::a.b.c.d, deprecated, still routed */
 
 	if (memcmp(address, metadata, 16) == 0 || memcmp(address, pod_identity, 16) == 0)
 		return true;
 	if (IN6_IS_ADDR_V4MAPPED(address) || memcmp(address, nat64, 12) == 0 ||
-	    memcmp(address, unspecified, 12) == 0)
+	    memcmp(address, local_nat64, 6) == 0 || memcmp(address, unspecified, 12) == 0)
 		return is_credential_v4(address->s6_addr + 12);
 	return false;
 }
