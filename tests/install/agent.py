@@ -12,6 +12,9 @@ CONF = "/etc/lattice-probe/lattice-probe.conf"
 CONF_D = "/etc/lattice-probe/conf.d"
 SOCKET = "/run/lattice-probe/status.sock"
 DROP_IN = "/etc/systemd/system/lattice-probe.service.d/lab.conf"
+SECRETS = "/etc/lattice-probe.secrets"
+SECRETS_EXAMPLE = "/usr/share/doc/lattice-probe/examples/credentials.conf"
+SECRETS_DROP_IN = "/etc/systemd/system/lattice-probe.service.d/secrets.conf"
 WATCHDOG_S = 6
 TWIN = "lattice-probe-twin"  # a unit with the settings of ours, for another command
 # The folder of the socket is the agent's: the twin's end must not take it away.
@@ -21,11 +24,11 @@ Type=oneshot
 ExecStart=
 ExecStart={command}
 ExecReload=
+SyslogIdentifier=lattice-probe-twin
 Restart=no
 RuntimeDirectory=
 WatchdogSec=0
 """
-HEALTHZ = "https://{host}/healthz"
 PACE = """# SPDX-License-Identifier: Apache-2.0
 [agent]
 interval = 1s
@@ -66,8 +69,21 @@ class Agent:
         """A run a second, and values that are out after a few."""
         self.configure("pace", PACE)
 
-    def probe(self, name, host):
-        self.configure(name, f"[probe {name}]\nurl = {HEALTHZ.format(host=host)}\ntls_ca = {machine_module.CA}\n")
+    def probe(self, name, host, *lines):
+        settings = [f"url = https://{host}/healthz", f"tls_ca = {machine_module.CA}", *lines]
+        self.configure(name, f"[probe {name}]\n" + "".join(f"{line}\n" for line in settings))
+
+    def secrets(self, **files):
+        """Files that only root reads, where the example of a drop-in looks for them; the example becomes one."""
+        for name, text in files.items():
+            self.machine.write(f"{SECRETS}/{name}", text)
+            self.machine.run("chmod", "600", f"{SECRETS}/{name}")
+        self.machine.write(SECRETS_DROP_IN, self.machine.read(SECRETS_EXAMPLE))
+        self.machine.run("systemctl", "daemon-reload")
+
+    def forget_secrets(self):
+        self.machine.run("rm", "-r", SECRETS, SECRETS_DROP_IN)
+        self.machine.run("systemctl", "daemon-reload")
 
     # -- what it says
 
@@ -107,7 +123,7 @@ class Agent:
         self.machine.run("systemctl", "daemon-reload")
         since = now_us()
         self.machine.run("systemctl", "start", TWIN, check=False)
-        said = self.machine.journal("--identifier=lattice-probe", unit=TWIN, since_us=since)
+        said = self.machine.journal("--identifier=lattice-probe-twin", unit=TWIN, since_us=since)
         self.machine.path(f"/etc/systemd/system/{TWIN}.service").unlink()
         self.machine.run("systemctl", "reset-failed", TWIN, check=False)
         self.machine.run("systemctl", "daemon-reload")

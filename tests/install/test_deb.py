@@ -19,6 +19,27 @@ PREVIOUS_LINE = "a line of the previous release"  # tests/install/run puts it in
 EDIT = "# edited by an administrator\n"
 FOLDERS = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr", "/var")
 # What dpkg, apt, systemd and the user database keep of any package that was here and is gone.
+# Each that works says so; only the first ought to. What Debian has without another package has to do.
+ESCAPES = """
+try() { what=$1; shift; if "$@" >/dev/null 2>&1; then echo "$what: yes"; fi; }
+try state touch /var/lib/lattice-probe/escape
+rm -f /var/lib/lattice-probe/escape
+try "write configuration" touch /etc/lattice-probe/escape
+try "write system" touch /usr/escape /etc/escape /var/escape
+try "write beside state" touch /var/lib/escape
+try "see homes" test -e /home/someone
+try "read passwords" cat /etc/shadow
+try "read the kernel's log" dmesg
+try "new namespace" unshare --user --map-root-user true
+try "mount" mount -t tmpfs tmpfs /tmp
+try "host name" hostname escape
+try "clock" date -s 2030-01-01
+try "see others" test -d /proc/1
+try "kernel's settings" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+try "devices" test -e /dev/fuse
+try "nice" nice -n -5 true
+echo end
+"""
 KEPT_BY_OTHERS = re.compile(r"""
     /var/(lib/(dpkg|apt)|cache/(apt|debconf|ldconfig)|log/(apt|dpkg\.log|journal))(/|$)
     | /run/(log/journal|systemd|user|dbus|utmp|mount|lock|lvm|initctl|credentials)(/|$)
@@ -131,6 +152,26 @@ def test_a_bad_configuration_is_refused_and_the_old_one_goes_on(machine, agent):
     wait_for(lambda: "zz-bad" not in machine.run("lattice-probe", "status", check=False).stdout, "the reload to be good")
 
 
+def test_secrets_come_as_credentials_of_the_unit(machine, lab, agent):
+    """As the shipped example of a drop-in says: static keys, and a header's value; the account reads neither file."""
+    since, token = now_us(), "Bearer of-the-lab"
+    key = lab_credentials.ACCESS_KEYS[0]
+    agent.secrets(**{"aws": f"[default]\naws_access_key_id = {key}\n"
+                            f"aws_secret_access_key = {lab_credentials.SECRETS[key]}\n", "checkout.token": token})
+    lab.http(routes={"*": {"echo": True}})
+    agent.probe("checkout", laboratory.CHECKOUT, "header_file.Authorization = checkout.token", f"expect_body = {token}")
+    machine.run("systemctl", "restart", UNIT)
+    agent.wait_for_probes("checkout", "endpoint")
+    agent.wait_for_datum("checkout", since)
+    assert agent.status()["credentials"]["source"] == "shared-file"
+    assert token not in machine.journal() and lab_credentials.SECRETS[key] not in machine.journal()
+    lab.clear()
+    agent.forget_secrets()
+    agent.probe("checkout", laboratory.CHECKOUT)
+    machine.run("systemctl", "restart", UNIT)
+    agent.wait_for_probes("checkout", "endpoint")
+
+
 # ---- hurt
 
 def replaced(machine, agent, signal_name):
@@ -151,6 +192,12 @@ def test_a_stuck_agent_is_replaced_by_the_watchdog(machine, agent):
     since = now_us()
     replaced(machine, agent, "STOP")
     assert "Watchdog timeout" in machine.journal(since_us=since)
+
+
+def test_the_sandbox_holds(machine, agent):
+    machine.run("mkdir", "-p", "/home/someone")
+    machine.write(f"{LUGGAGE}/escape", ESCAPES)
+    assert agent.run_in_sandbox("/bin/sh", f"{LUGGAGE}/escape").splitlines() == ["state: yes", "end"]
 
 
 def hops(story):
