@@ -48,13 +48,13 @@ class Agent:
     # -- configuration
 
     def trust_the_lab(self):
-        """Where CloudWatch's certificate is from, and a watchdog that barks within a test; a restart takes it over."""
+        """Where CloudWatch's certificate is from, and a watchdog that barks within a test."""
         self.machine.write(DROP_IN, f"[Service]\nEnvironment=AWS_CA_BUNDLE={machine_module.CA}\n"
                                     f"WatchdogSec={WATCHDOG_S}\n")
         self.machine.run("systemctl", "daemon-reload")
 
     def configure(self, name, text):
-        """Writes a file of conf.d as an administrator does, with the owner and mode that the package gives its own."""
+        """Writes a file of conf.d, with the owner and mode that the package gives its own."""
         path = f"{CONF_D}/{name}.conf"
         self.machine.write(path, text)
         self.machine.run("chown", "root:lattice-probe", path)
@@ -95,6 +95,10 @@ class Agent:
         said = self.machine.run("lattice-probe", "status", "--json", check=False)
         return json.loads(said.stdout) if said.returncode in (0, 1, 3) and said.stdout else None
 
+    def status_text(self):
+        """The same for people."""
+        return self.machine.run("lattice-probe", "status", check=False).stdout
+
     def probes(self):
         status = self.status()
         return {each["probe"]: each for each in status["probes"]} if status else {}
@@ -119,7 +123,8 @@ class Agent:
         """Runs a command to its end as the unit would: its user, its view of the system, its filters. Returns what
         it prints."""
         unit = self.machine.say("systemctl", "cat", "lattice-probe")
-        self.machine.write(f"/etc/systemd/system/{TWIN}.service", unit + TWIN_SETTINGS.format(command=" ".join(command)))
+        settings = TWIN_SETTINGS.format(command=" ".join(command))
+        self.machine.write(f"/etc/systemd/system/{TWIN}.service", unit + settings)
         self.machine.run("systemctl", "daemon-reload")
         since = now_us()
         self.machine.run("systemctl", "start", TWIN, check=False)

@@ -25,8 +25,8 @@ CA = "/usr/local/share/lab-ca.pem"
 IDENTITY = "/usr/local/share/lab-class"
 LUGGAGE = "/usr/local/share/lab-luggage"
 # What a login shell of root has; nothing of the caller's.
-ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8",
-               "DEBIAN_FRONTEND=noninteractive")
+ENVIRONMENT = ("env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
+               "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
 # A control group of its own in each hierarchy that systemd manages units in: two machines in one would
 # take each other's units for theirs. Then systemd-nspawn, which is not to outlive us.
 START = """
@@ -54,7 +54,8 @@ class Machine:
     def __enter__(self):
         for each in ("upper", "work", "root"):
             (self.folder / each).mkdir(parents=True)
-        options = f"lowerdir={':'.join(map(str, self.layers))},upperdir={self.folder}/upper,workdir={self.folder}/work"
+        lower, upper, work = ":".join(map(str, self.layers)), self.folder / "upper", self.folder / "work"
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         laboratory.run("mount", "-t", "overlay", "overlay", "-o", options, self.root)
         self.write("/etc/resolv.conf", "".join(f"nameserver {each}\n" for each in bending.NAMESERVERS))
         self.write(CA, self.lab.ca.read_text(encoding="utf-8"))
@@ -69,8 +70,8 @@ class Machine:
 
     def boot(self):
         """Returns once everything that starts at boot has started."""
-        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off",
-                   f"--network-namespace-path=/run/netns/{self.lab.room('consumer')}", f"--machine={self.name}",
+        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--link-journal=no",
+                   "--resolv-conf=off", f"--network-namespace-path=/run/netns/{self.lab.room('consumer')}", f"--machine={self.name}",
                    f"--directory={self.root}", "--boot", "--console=pipe"]
         with open(self.folder / "console.log", "a", encoding="utf-8") as log:
             self.supervisor = subprocess.Popen(
@@ -120,7 +121,8 @@ class Machine:
                  "--root", "--wd", *ENVIRONMENT]
         if user is not None:
             enter += ["runuser", "-u", user, "--"]
-        done = subprocess.run([*enter, *map(str, command)], capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run([*enter, *map(str, command)], capture_output=True, text=True, errors="replace",
+                              check=False)
         if check and done.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -154,6 +156,10 @@ class Machine:
     def mode(self, path):
         """As stat prints it: "640 root:lattice-probe"."""
         return self.say("stat", "-c", "%a %U:%G", path)
+
+    def programs(self):
+        """The names of all that runs in there."""
+        return self.say("sh", "-c", "cat /proc/[0-9]*/comm").splitlines()
 
     # -- units
 
