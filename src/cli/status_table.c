@@ -31,9 +31,15 @@ static const char *words_of(const json_t *object, const char *key, const char *n
 	const char *value = json_string_value(json_object_get(object, key));
 
 	(void)snprintf(ret_words, WORDS_SIZE, "%s", value ? value : none);
-	for (char *at = ret_words; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+	for (char *at = ret_words; *at; at++) {
+		/* U+0080 to U+009F, which terminals obey like ESC and a letter. JSON's strings are UTF-8. */
+		bool is_c1 = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] <= 0x9f;
+
+		if ((unsigned char)*at < 0x20 || *at == 0x7f || is_c1)
 			*at = '?';
+		if (is_c1)
+			*++at = '?';
+	}
 	return ret_words;
 }
 
