@@ -46,6 +46,16 @@ static bool all_ended(const struct probe_lookup *lookup)
 	return true;
 }
 
+/* Addresses of a family that this host has no way to are no answer (IPv6 switched off: the connect would
+ * end as this host's fault). Then the other family's failure is what went wrong, unless it has no address. */
+static const struct lookup_question *usable_or_cause(const struct lookup_question *with,
+	const struct lookup_question *without)
+{
+	if (without->answer.outcome == OUTCOME_DNS_NODATA || is_routed(&with->answer.message.addresses[0]))
+		return with;
+	return without;
+}
+
 const struct lookup_question *probe_lookup_best(const struct probe_lookup *lookup)
 {
 	const struct lookup_question *a = &lookup->questions[LOOKUP_A];
@@ -58,7 +68,7 @@ const struct lookup_question *probe_lookup_best(const struct probe_lookup *looku
 	if (has_addresses(a) && has_addresses(aaaa))
 		return is_routed(&a->answer.message.addresses[0]) ? a : aaaa;
 	if (has_addresses(a) || has_addresses(aaaa))
-		return has_addresses(a) ? a : aaaa;
+		return has_addresses(a) ? usable_or_cause(a, aaaa) : usable_or_cause(aaaa, a);
 	/* Both failed: "no address of this family" explains less than any other failure. */
 	return a->answer.outcome == OUTCOME_DNS_NODATA ? aaaa : a;
 }

@@ -215,6 +215,15 @@ def test_ip_family(world):
 
 
 @shows("ip")
+@pytest.mark.parametrize("failure, outcome", (({"rcode": "SERVFAIL"}, "dns_servfail"), ({"drop": True}, "dns_timeout"),
+                                              ({"nodata": True}, "connect_unreachable")))
+def test_a_family_that_this_host_cannot_use_hides_no_failure_of_the_other(world, failure, outcome):
+    # No datagram can be sent to a broadcast address: as good as a family that is switched off.
+    name = world.name(f"one-family-{outcome}".replace("_", "-"), {"A": {"addresses": ["127.255.255.255"]}, "AAAA": failure})
+    fails(world, world.settings(f"http://{name}/", dns_timeout="300ms"), outcome)
+
+
+@shows("ip")
 def test_ip_both_is_one_run_with_the_worse_result(world):
     both = world.stack.enter_context(dual_origin())
     settings = world.settings(f"http://{world.name('dual2', ('127.0.0.1', '::1'))}:{both.http_port}/", ip="both")
