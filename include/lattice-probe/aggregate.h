@@ -25,7 +25,8 @@
  *
  * Heartbeat: 1 per agent and minute (per period where that is longer), for each minute in which
  * aggregate_close_due was called, emitted when that minute closes. A minute that was not finished at
- * aggregate_close_all gives none: the next process, started within it, gives it. */
+ * aggregate_close_all gives none: the next process, started within it, gives it. After a kill the next
+ * process gives those that aggregate_note_alive names. */
 #ifndef LATTICE_PROBE_AGGREGATE_H
 #define LATTICE_PROBE_AGGREGATE_H
 
@@ -89,6 +90,9 @@ void aggregate_count(struct aggregate *aggregate, enum aggregate_counter counter
 /* Closes every period whose end + grace has passed at `now`, oldest first, and emits it. Called once
  * at the start, whenever aggregate_next_close has come, and at least once a minute. */
 void aggregate_close_due(struct aggregate *aggregate, struct wall now);
+
+/* The process before this one was alive in the minute of `at` and was killed before that minute closed. */
+void aggregate_note_alive(struct aggregate *aggregate, struct wall at);
 
 /* When the next period closes; false: none is open. */
 bool aggregate_next_close(const struct aggregate *aggregate, struct wall *ret_at);

@@ -76,6 +76,7 @@ static void restore(struct agent *agent, const struct names *names, const struct
 	struct aggregate_series *series = probe ? (*probe)->series :
 		agent_metrics_series(agent, sample->probe, sample->is_tls);
 
+	aggregate_note_alive(agent->aggregate, sample->result.scheduled);
 	if (!series || aggregate_add(series, &sample->result) != 0)
 		log_err("target=%s event=sample_dropped cause=\"%s\"", sample->probe, err_text(ERR_NOMEM));
 	if (series && !probe)

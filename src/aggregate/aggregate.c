@@ -435,6 +435,11 @@ bool aggregate_next_close(const struct aggregate *aggregate, struct wall *ret_at
 	return has_one;
 }
 
+void aggregate_note_alive(struct aggregate *aggregate, struct wall at)
+{
+	note_alive(aggregate, at);
+}
+
 void aggregate_close_all(struct aggregate *aggregate, struct wall now)
 {
 	/* Not until none is left: a sink that drops opens a new one for each that is closed. */

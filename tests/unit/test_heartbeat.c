@@ -195,6 +195,24 @@ static void a_refused_configuration_is_told_beside_each_heartbeat(void **state)
 	bench_free(bench);
 }
 
+/* Killed within the grace of a minute's end, started again in the next. */
+static void a_minute_that_a_kill_kept_from_closing_beats_once(void **state)
+{
+	struct bench *bench = bench_new();
+
+	(void)state;
+	close_at(bench, NOON + MINUTE + 5 * US_PER_S);
+	for (int i = 0; i < 3; i++) { /* as often as there are samples of it */
+		aggregate_note_alive(bench->aggregate, (struct wall){ NOON + 50 * US_PER_S + i });
+		add_ok(bench, NOON + 50 * US_PER_S + i);
+	}
+	live(bench, NOON + MINUTE + 6 * US_PER_S, NOON + 3 * MINUTE + GRACE);
+	for (int minute = 0; minute < 3; minute++)
+		assert_true(samples_of(bench, "Heartbeat", NOON + minute * MINUTE) == 1);
+	assert_true(samples_of(bench, "Success", NOON) == 3);
+	bench_free(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +221,7 @@ int main(void)
 		cmocka_unit_test(long_periods_beat_once_each),
 		cmocka_unit_test(a_suspended_agent_does_not_beat),
 		cmocka_unit_test(a_restart_within_a_minute_beats_once),
+		cmocka_unit_test(a_minute_that_a_kill_kept_from_closing_beats_once),
 		cmocka_unit_test(a_minute_in_its_grace_beats_at_the_end),
 		cmocka_unit_test(a_step_back_reopens_nothing),
 		cmocka_unit_test(a_period_ahead_of_the_clock_does_not_wait_for_it),

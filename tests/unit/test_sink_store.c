@@ -136,6 +136,7 @@ static void an_outage_waits_on_disk_and_arrives_in_order(void **state)
 {
 	struct life life = begin();
 	double last = -1;
+	size_t from;
 
 	(void)state;
 	wait_until(life.bench, is_open, 0);
@@ -143,12 +144,12 @@ static void an_outage_waits_on_disk_and_arrives_in_order(void **state)
 	wait_until(life.bench, has_on_disk, 1000);
 	assert_true(counters_of(life.bench).bytes_waiting < 4000 * 200);
 	life.bench->class_ = AWS_CLASS_OK;
-	life.bench->request_count = life.bench->reply_count = 0;
+	from = life.bench->request_count;
 	drain(life.bench);
 	assert_true(counters_of(life.bench).delivered == 18000);
 	assert_true(life.bench->stored == 18000); /* each once */
 	/* The live ones came first; behind them the oldest. */
-	for (size_t i = 1; i < life.bench->request_count; i++) {
+	for (size_t i = from + 1; i < life.bench->request_count; i++) {
 		assert_true(life.bench->requests[i].first_value > last);
 		last = life.bench->requests[i].first_value;
 	}
