@@ -27,7 +27,7 @@ rm -f /var/lib/lattice-probe/escape
 try "write configuration" touch /etc/lattice-probe/escape
 try "write system" touch /usr/escape /etc/escape /var/escape
 try "write beside state" touch /var/lib/escape
-try "see homes" test -e /home/someone
+try "see homes" sh -c '[ -n "$(ls /home)" ]'
 try "read passwords" cat /etc/shadow
 try "new namespace" unshare --user --map-root-user true
 try "mount" mount -t tmpfs tmpfs /tmp
@@ -195,7 +195,7 @@ def test_a_stuck_agent_is_replaced_by_the_watchdog(machine, agent):
 
 
 def test_the_sandbox_holds(machine, agent):
-    machine.run("mkdir", "-p", "/home/someone")
+    machine.run("mkdir", "-p", "/home" "/someone")
     machine.write(f"{LUGGAGE}/escape", ESCAPES)
     assert agent.run_in_sandbox("/bin/sh", f"{LUGGAGE}/escape").splitlines() == ["state: yes", "end"]
 
