@@ -84,10 +84,12 @@ def status_of(daemon, command, socket):
 def test_kills_at_random_moments_lose_the_last_second_at_most(lives, gate):
     print(f"TEST_SEED={SEED}")
     dice = random.Random(SEED)
-    kills = 6
-    gate.set_faults([{"action": "random", "seed": SEED, "rate": 0.3,
-                      "actions": ["throttle_400", "error_500", "reset_before", "error_503"]}])
-    for _ in range(kills):
+    kills = 8
+    failing = [{"action": "random", "seed": SEED, "rate": 0.3,
+                "actions": ["throttle_400", "error_500", "reset_before", "error_503"]}]
+    slow = [{"action": "delay", "delay_ms": 400}]  # a batch is under way most of the time
+    for number in range(kills):
+        gate.set_faults(failing if number % 2 else slow)
         daemon = lives.start()
         has_run(daemon, PROBES)
         time.sleep(dice.uniform(0, 2.5))  # the moment is what the test is about
