@@ -210,7 +210,7 @@ def test_keys_of_a_file_are_wiped_with_their_credentials(setting, gate):
     tool("wait")
     assert tool("put", gate.url, body())["class"] == "ok"
     assert search(tool, SECRET) == 1
-    assert search(tool, token) >= 1
+    assert search(tool, token) == 1  # not in a buffer that curl has freed
     tool("forget")
     assert search(tool, SECRET) == 0
 
