@@ -279,7 +279,7 @@ def test_resolvers_in_their_order(world):
         second.set("fallback.probe.test", ["127.0.0.1"])
         settings = world.http("fallback") | {"resolver": f"{world.dns.address}, {second.address}"}
         result = ok(world, settings)
-        assert result["resolver"] == world.dns.address and result["marks"] == []
+        assert result["resolver"] == world.dns.address and "fallback" not in result["marks"]
         assert second.count("fallback.probe.test", "A") == 0
 
 
@@ -290,7 +290,7 @@ def test_a_silent_resolver_is_followed_by_the_next(world):
         settings = world.http("second") | {"resolver": f"{world.dns.address}, {second.address}"}
         world.name("second", {"*": {"drop": True}})
         result = ok(world, settings | {"dns_timeout": "400ms"})
-        assert result["resolver"] == second.address and result["marks"] == ["fallback"]
+        assert result["resolver"] == second.address and "fallback" in result["marks"]
         assert result["dns_us"] >= 200_000
 
 
