@@ -39,6 +39,7 @@ tls_timeout = 500ms
 [cloudwatch]
 period = 5s
 """
+PERIOD_S = 5
 
 
 class Agent:

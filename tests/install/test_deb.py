@@ -9,7 +9,7 @@ import pytest
 import agent as agent_module
 import laboratory
 import lab_credentials
-from agent import CONF, CONF_D, DROP_IN, SOCKET
+from agent import CONF, CONF_D, DROP_IN, PERIOD_S, SOCKET
 from faults import path_silent
 from machine import CA, LUGGAGE, now_us, wait_for
 
@@ -194,6 +194,23 @@ def test_a_stuck_agent_is_replaced_by_the_watchdog(machine, agent):
     since = now_us()
     replaced(machine, agent, "STOP")
     assert "Watchdog timeout" in machine.journal(since_us=since)
+
+
+def test_what_an_outage_holds_back_outlives_a_kill(machine, lab, agent):
+    """Whole windows close while CloudWatch refuses everything; the next process has them from the store."""
+    lab.gate({"action": "error_503"})
+    first_s = (now_us() // 1000000 // PERIOD_S + 1) * PERIOD_S
+    held = {first_s, first_s + PERIOD_S}
+    # A window is closed, and in the store, two periods after its end at the latest.
+    wait_for(lambda: now_us() >= (first_s + 4 * PERIOD_S) * 1000000, "two windows to close")
+    assert agent.status()["queue"]["samples_waiting"] >= 2 * PERIOD_S
+    killed_us = now_us()
+    machine.kill("KILL", machine.pid())
+    lab.clear()
+    wait_for(lambda: held <= {each["timestamp"] for each in agent.datums("checkout", killed_us)}, "what was held back")
+    files = [path for path, kind in machine.files("/var/lib/lattice-probe").items() if kind == "f"]
+    assert set(machine.say("stat", "-c", "%a %U", *files).splitlines()) == {"600 lattice-probe"}
+    agent.wait_for_probes("checkout", "endpoint")
 
 
 def test_the_sandbox_holds(machine, agent):
