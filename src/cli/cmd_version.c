@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <sqlite3.h>
 #include <uv.h>
 #include <zlib.h>
 
@@ -54,6 +55,7 @@ static int show(bool as_json)
 		{ "libuv", uv_version_string() },
 		{ "jansson", jansson_version_str() },
 		{ "PCRE2", pcre2_version },
+		{ "SQLite", sqlite3_libversion() },
 		{ "zlib", zlibVersion() },
 	};
 	const size_t count = sizeof libraries / sizeof *libraries;
