@@ -74,8 +74,10 @@ def test_mandoc_finds_no_fault(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_groff_finds_no_fault_and_80_columns_are_enough(name):
     needs("groff")
-    done = subprocess.run(["groff", "-ww", "-mandoc", "-K", "utf8", "-T", "utf8", "-P-c", "-rLL=78n", PAGES[name]],
-                          capture_output=True, text=True, check=True, timeout=60)
+    # A build for tests has its configuration in a long folder.
+    text = re.sub(r"/\S+(?=/etc/lattice-probe\b)", "", PAGES[name].read_text(encoding="utf-8"))
+    done = subprocess.run(["groff", "-ww", "-mandoc", "-K", "utf8", "-T", "utf8", "-P-c", "-rLL=78n"], input=text,
+                          capture_output=True, encoding="utf-8", check=True, timeout=60)
     assert done.stderr == ""
     plain = re.sub(".\b", "", done.stdout)
     assert len(plain.splitlines()) > 100
