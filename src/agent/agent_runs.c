@@ -86,11 +86,7 @@ static void on_finished(void *user, struct result *result)
 
 	probe->running = NULL;
 	agent->in_flight--;
-	/* A retired probe goes with its run, so that one is not held. */
-	if (probe->is_retired)
-		agent_runs_take(probe, result);
-	else
-		agent_self_check_take(probe, result);
+	agent_self_check_take(probe, result);
 	agent_run_ended(agent);
 }
 

@@ -102,7 +102,7 @@ static void settle(struct agent *agent)
 
 void agent_self_check_settle(struct agent *agent)
 {
-	if (agent->held_count == 0)
+	if (agent->held_count == 0 && agent->self_check.held_cause == SELF_CHECK_NONE)
 		return;
 	settle(agent);
 	say_change(agent);
@@ -141,7 +141,8 @@ void agent_self_check_take(struct agent_probe *probe, struct result *result)
 	struct agent *agent = probe->agent;
 	struct self_check_run run = run_of(result);
 	enum self_check_answer answer = self_check_take(&agent->self_check, &run);
-	bool is_held = answer == SELF_CHECK_HOLD && hold(probe, result);
+	/* A probe that is no longer configured goes with its last run. */
+	bool is_held = answer == SELF_CHECK_HOLD && !probe->is_retired && hold(probe, result);
 
 	if (answer == SELF_CHECK_LOCAL)
 		blame_this_host(result, agent->self_check.cause);
