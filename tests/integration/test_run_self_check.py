@@ -3,7 +3,9 @@
 status say why. An outage of all services stays an outage."""
 
 import os
+import pathlib
 import resource
+import signal
 
 import pytest
 
@@ -124,3 +126,17 @@ def test_without_descriptors_the_cause_is_named(runner, world, command, path):
     counters = balanced(daemon.stop())
     assert set(faults) == {"descriptors"} and counters["local"] == faults["descriptors"]
     assert failures(runner) == 0 and runner.total("LocalFaults") == counters["local"]
+
+
+def test_a_reload_settles_what_waits(runner, world):
+    """Runs that are held belong to probes that a reload takes away, and to windows that it renews."""
+    probes = {name: {**settings, "interval": "4s"} for name, settings in services(world, "reload", UNROUTED, 12).items()}
+    daemon = runner.start(probes, "--verbose", agent={"interval": "4s"})
+    daemon.wait_until(lambda: sum(world.dns.count(f"reload{number}.probe.test", "A") for number in range(12)) >= 2, "a run")
+    conf = pathlib.Path(daemon.process.args[daemon.process.args.index("-c") + 1])
+    text = conf.read_text(encoding="utf-8")
+    conf.write_text(text[:text.index("[probe reload1]")].replace("period = 1s", "period = 5s"), encoding="utf-8")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_line("event=reloaded")
+    counters = balanced(daemon.stop())
+    assert counters["run"] == runner.samples("Success") + counters["local"] >= 2
