@@ -19,13 +19,20 @@ static const char *address_text(const struct diagnosis_view *view, struct diagno
 
 /* ---- outside ---------------------------------------------------------------------------------- */
 
+/* The kernel was asked, and answered. */
+static bool is_route_known(const struct evidence_path *path)
+{
+	return path->route.kind != ROUTE_NONE || path->route.error != 0;
+}
+
 static bool is_outside_sure(const struct diagnosis_view *view)
 {
 	const struct evidence_where *where = &view->evidence->where;
 
 	/* A guest on EC2's metal has another maker's firmware, and hears the VPC resolver. Without a route nobody
-	 * can be heard. */
-	return !diagnosis_view_is_routeless(view) && where->platform == HOST_PLATFORM_OTHER && view->vpc_outcome != OUTCOME_NONE && (where->imds == EVIDENCE_IMDS_SILENT ||
+	 * can be heard, and where nobody has looked there may be none. */
+	return is_route_known(view->path) && !diagnosis_view_is_routeless(view) && where->platform == HOST_PLATFORM_OTHER &&
+	       view->vpc_outcome != OUTCOME_NONE && (where->imds == EVIDENCE_IMDS_SILENT ||
 		where->imds == EVIDENCE_IMDS_OFF || where->imds == EVIDENCE_IMDS_ODD);
 }
 

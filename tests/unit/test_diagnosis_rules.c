@@ -448,6 +448,19 @@ static void less_evidence_never_makes_another_certain_verdict_of_an_example(void
 	}
 }
 
+/* A host that has no route to the address, with nobody to tell, would look the same. */
+static void outside_the_vpc_is_never_certain_without_a_known_route(void **state)
+{
+	(void)state;
+	evidence_example(DIAGNOSIS_OUTSIDE_VPC, &evidence);
+	diagnosis_check_decide(&evidence, &diagnosis);
+	assert_int_equal(diagnosis.confidence, DIAGNOSIS_CERTAIN);
+	memset(&evidence.paths[0].route, 0, sizeof evidence.paths[0].route);
+	diagnosis_check_decide(&evidence, &diagnosis);
+	assert_int_equal(diagnosis.verdict, DIAGNOSIS_OUTSIDE_VPC);
+	assert_int_equal(diagnosis.confidence, DIAGNOSIS_LIKELY);
+}
+
 static void less_evidence_never_makes_another_certain_verdict(void **state)
 {
 	(void)state;
@@ -467,6 +480,7 @@ int main(void)
 		cmocka_unit_test(every_answer_keeps_the_rules),
 		cmocka_unit_test(any_evidence_keeps_the_rules),
 		cmocka_unit_test(less_evidence_never_makes_another_certain_verdict_of_an_example),
+		cmocka_unit_test(outside_the_vpc_is_never_certain_without_a_known_route),
 		cmocka_unit_test(less_evidence_never_makes_another_certain_verdict),
 	};
 
