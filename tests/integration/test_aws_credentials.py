@@ -202,6 +202,10 @@ def search(tool, text):
     return tool("search", bytes(byte ^ 0x5A for byte in text.encode()[-24:]).hex())["count"]
 
 
+def is_sanitized(setting):
+    return b"__asan_init" in setting.tool_path.read_bytes()
+
+
 def test_keys_of_a_file_are_wiped_with_their_credentials(setting, gate):
     token = lab_credentials.make_token("test", KEY, time.time() + 600)
     setting.write(".aws/credentials", f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
@@ -210,7 +214,8 @@ def test_keys_of_a_file_are_wiped_with_their_credentials(setting, gate):
     tool("wait")
     assert tool("put", gate.url, body())["class"] == "ok"
     assert search(tool, SECRET) == 1
-    assert search(tool, token) == 1  # not in a buffer that curl has freed
+    # Not in a buffer that curl has freed. A sanitizer holds freed memory back, what OpenSSL frees too.
+    assert search(tool, token) == 1 or is_sanitized(setting)
     tool("forget")
     assert search(tool, SECRET) == 0
 
@@ -229,13 +234,12 @@ def test_keys_from_a_server_are_wiped_too(setting, imds, container_credentials, 
     tool = setting.start()
     assert tool("wait")["source"] == source
     # A sanitizer holds freed memory back for a while, curl's receive buffer with what it last held too.
-    is_sanitized = b"__asan_init" in setting.tool_path.read_bytes()
     for text in (server.issuer.current["secret_key"], server.issuer.current["token"]):
-        assert search(tool, text) == 1 or is_sanitized
+        assert search(tool, text) == 1 or is_sanitized(setting)
     kept = search(tool, server.issuer.current["secret_key"])
     tool("forget")
     for text in (server.issuer.current["secret_key"], server.issuer.current["token"]):
-        assert search(tool, text) == 0 or is_sanitized
+        assert search(tool, text) == 0 or is_sanitized(setting)
     assert search(tool, server.issuer.current["secret_key"]) == kept - 1
 
 
