@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_internal.h"
 
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,16 +11,27 @@
 #include "lattice-probe/parse.h"
 
 #define REGION_SIZE 64
+#define FACTS_MAX 5
+
+/* What the command line says, borrowed from it. */
+struct arguments {
+	const char *path;
+	const char *region; /* NULL: not given */
+	struct conf_static_dimension facts[FACTS_MAX];
+	size_t fact_count;
+	unsigned part;
+	unsigned parts;
+};
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static bool take_region(struct cli_generate *generate, const char *value)
+static bool take_region(struct arguments *arguments, const char *value)
 {
 	if (!endpoint_region_is_valid(value)) {
 		fprintf(stderr, "lattice-probe: --region: '%s' is no region; write us-east-1 or the like\n", value);
 		return false;
 	}
-	generate->region = value;
+	arguments->region = value;
 	return true;
 }
 
@@ -36,7 +48,7 @@ static bool fact_is_good(const char *name, const char *value)
 	return is_fact;
 }
 
-static bool take_fact(struct cli_generate *generate, char *value)
+static bool take_fact(struct arguments *arguments, char *value)
 {
 	char *equals = strchr(value, '=');
 
@@ -49,16 +61,16 @@ static bool take_fact(struct cli_generate *generate, char *value)
 		fputs("\n", stderr);
 		return false;
 	}
-	for (size_t i = 0; i < generate->fact_count; i++)
-		if (strcmp(generate->facts[i].name, value) == 0) {
+	for (size_t i = 0; i < arguments->fact_count; i++)
+		if (strcmp(arguments->facts[i].name, value) == 0) {
 			fprintf(stderr, "lattice-probe: --dimension: %s has two values; make a document for each\n", value);
 			return false;
 		}
-	generate->facts[generate->fact_count++] = (struct conf_static_dimension){ value, equals + 1 };
+	arguments->facts[arguments->fact_count++] = (struct conf_static_dimension){ value, equals + 1 };
 	return true;
 }
 
-static bool take_part(struct cli_generate *generate, char *value)
+static bool take_part(struct arguments *arguments, char *value)
 {
 	char *slash = strchr(value, '/');
 	int64_t part;
@@ -71,19 +83,20 @@ static bool take_part(struct cli_generate *generate, char *value)
 		fprintf(stderr, "lattice-probe: --part: write N/M, such as 1/4; M up to %d\n", GENERATE_PARTS_MAX);
 		return false;
 	}
-	generate->part = (unsigned)part;
-	generate->parts = (unsigned)parts;
+	arguments->part = (unsigned)part;
+	arguments->parts = (unsigned)parts;
 	return true;
 }
 
-bool cli_generate_option(struct cli_generate *generate, int option, char *value)
+/* False: what is wrong has been said. */
+static bool take_option(const struct cli_generate *command, struct arguments *arguments, int option, char *value)
 {
 	switch (option) {
-	case 'c': generate->path = value; return true;
-	case CLI_GENERATE_REGION: return take_region(generate, value);
-	case CLI_GENERATE_DIMENSION: return take_fact(generate, value);
-	case CLI_GENERATE_PART: return take_part(generate, value);
-	default: return false; /* getopt has said what it does not know */
+	case 'c': arguments->path = value; return true;
+	case CLI_GENERATE_REGION: return take_region(arguments, value);
+	case CLI_GENERATE_DIMENSION: return take_fact(arguments, value);
+	case CLI_GENERATE_PART: return take_part(arguments, value);
+	default: return command->take_own(command->user, option, value);
 	}
 }
 
@@ -108,16 +121,16 @@ static bool region_of_probes(const struct conf *conf, char ret_region[static REG
 }
 
 /* As the agent finds it (region.h), but for what would have to be asked for; "" when it is not known. */
-static const char *find_region(const struct cli_generate *generate, const struct conf *conf,
-	char of_probes[static REGION_SIZE])
+static const char *find_region(const struct cli_generate *command, const struct arguments *arguments,
+	const struct conf *conf, char of_probes[static REGION_SIZE])
 {
-	const char *const candidates[] = { generate->region, strcmp(conf->region, "auto") == 0 ? NULL : conf->region,
+	const char *const candidates[] = { arguments->region, strcmp(conf->region, "auto") == 0 ? NULL : conf->region,
 		getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION") };
 
 	for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++)
 		if (candidates[i] && endpoint_region_is_valid(candidates[i]))
 			return candidates[i];
-	if (!generate->needs_region || !region_of_probes(conf, of_probes))
+	if (!command->needs_region || !region_of_probes(conf, of_probes))
 		return "";
 	fprintf(stderr, "lattice-probe: note: the region is taken to be %s, where the probed services are\n", of_probes);
 	return of_probes;
@@ -150,10 +163,9 @@ static int finish(int err, const struct buf *text, const struct generate_words *
 	return CLI_EXIT_UNKNOWN;
 }
 
-int cli_generate_run(const struct cli_generate *generate, int (*make)(void *user, const struct conf *conf,
-	const struct generate_options *options, struct buf *ret_text, struct generate_words *words), void *user)
+static int print_document(const struct cli_generate *command, const struct arguments *arguments)
 {
-	struct conf *conf = cli_load_conf(generate->path ? generate->path : CLI_CONF_PATH);
+	struct conf *conf = cli_load_conf(arguments->path ? arguments->path : CLI_CONF_PATH);
 	struct generate_words words;
 	char of_probes[REGION_SIZE] = "";
 	struct buf text;
@@ -164,12 +176,38 @@ int cli_generate_run(const struct cli_generate *generate, int (*make)(void *user
 		return CLI_EXIT_USAGE;
 	generate_words_init(&words);
 	buf_init(&text, GENERATE_TEXT_MAX);
-	err = make(user, conf, &(struct generate_options){ .region = find_region(generate, conf, of_probes),
-		.facts = generate->facts, .fact_count = generate->fact_count, .part = generate->part,
-		.parts = generate->parts }, &text, &words);
+	err = command->make(command->user, conf,
+		&(struct generate_options){ .region = find_region(command, arguments, conf, of_probes),
+			.facts = arguments->facts, .fact_count = arguments->fact_count, .part = arguments->part,
+			.parts = arguments->parts }, &text, &words);
 	code = finish(err, &text, &words);
 	buf_done(&text);
 	generate_words_done(&words);
 	conf_free(conf);
 	return code;
+}
+
+int cli_generate(const struct cli_generate *command, int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", command->options, NULL)) != -1) {
+		if (option == 'h') {
+			command->print_usage(stdout);
+			return CLI_EXIT_OK;
+		}
+		if (option == '?')
+			return cli_refuse_option(argv, command->options, command->print_usage);
+		if (!take_option(command, &arguments, option, optarg)) {
+			command->print_usage(stderr);
+			return CLI_EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "lattice-probe: %s takes no argument '%s'\n", command->name, argv[optind]);
+		command->print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	return print_document(command, &arguments);
 }

@@ -66,30 +66,25 @@ void cli_print_finding(const struct conf_finding *finding);
 
 /* ---- cli_generate: what the commands that print documents have in common ---- */
 
-#define CLI_GENERATE_FACTS_MAX 5
-
-/* Filled from the command line by cli_generate_option. */
-struct cli_generate {
-	const char *path;
-	const char *region; /* as given; NULL: not */
-	bool needs_region;  /* there is no document without one */
-	struct conf_static_dimension facts[CLI_GENERATE_FACTS_MAX];
-	size_t fact_count;
-	unsigned part;
-	unsigned parts;
-};
-
 /* The codes of options without a letter; the commands' own begin beyond. */
 enum cli_generate_code { CLI_GENERATE_REGION = 256, CLI_GENERATE_DIMENSION, CLI_GENERATE_PART, CLI_GENERATE_OWN };
 
-/* Takes -c and the options of enum cli_generate_code. False: what is wrong has been said. The value, which may
- * be changed, is borrowed. */
-bool cli_generate_option(struct cli_generate *generate, int option, char *value);
+/* What one of them has of its own. */
+struct cli_generate {
+	const char *name;
+	const struct option *options; /* config and help, others of enum cli_generate_code, and its own */
+	void (*print_usage)(FILE *stream);
+	bool needs_region;            /* there is no document without one */
+	/* Takes an option from CLI_GENERATE_OWN on; false: what is wrong has been said. NULL: it has none. */
+	bool (*take_own)(void *user, int option, const char *value);
+	int (*make)(void *user, const struct conf *conf, const struct generate_options *options, struct buf *ret_text,
+		struct generate_words *words);
+	void *user;
+};
 
-/* Loads the configuration, lets `make` append the document, prints it and, to stderr, what `make` says
- * beside it. Returns the exit code. */
-int cli_generate_run(const struct cli_generate *generate, int (*make)(void *user, const struct conf *conf,
-	const struct generate_options *options, struct buf *ret_text, struct generate_words *words), void *user);
+/* Reads the arguments, loads the configuration, lets `make` append the document, prints it and, to stderr,
+ * what `make` says beside it. Returns the exit code. */
+int cli_generate(const struct cli_generate *command, int argc, char **argv);
 
 /* Of a stream as it is now. */
 struct cli_terminal cli_terminal_of(FILE *stream);

@@ -95,8 +95,10 @@ static bool take_days(struct alarms_options *alarms, const char *value)
 	return true;
 }
 
-static bool take_own(struct alarms_options *alarms, int option, const char *value)
+static bool take_own(void *user, int option, const char *value)
 {
+	struct alarms_options *alarms = user;
+
 	switch (option) {
 	case FORMAT: return take_format(alarms, value);
 	case AVAILABILITY: return take_availability(alarms, value);
@@ -120,26 +122,8 @@ int cmd_alarms(int argc, char **argv)
 		{ "certificate-days", required_argument, NULL, CERTIFICATE_DAYS }, { "failures", no_argument, NULL, FAILURES },
 		{ "dimension", required_argument, NULL, CLI_GENERATE_DIMENSION },
 		{ "part", required_argument, NULL, CLI_GENERATE_PART }, { "help", no_argument, NULL, 'h' }, { 0 } };
-	struct cli_generate generate = { 0 };
 	struct alarms_options alarms = { .availability = ALARMS_AVAILABILITY, .certificate_days = ALARMS_CERTIFICATE_DAYS };
-	int option;
 
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_usage(stdout);
-			return CLI_EXIT_OK;
-		}
-		if (option == '?')
-			return cli_refuse_option(argv, options, print_usage);
-		if (!(option >= FORMAT ? take_own(&alarms, option, optarg) : cli_generate_option(&generate, option, optarg))) {
-			print_usage(stderr);
-			return CLI_EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "lattice-probe: alarms takes no argument '%s'\n", argv[optind]);
-		print_usage(stderr);
-		return CLI_EXIT_USAGE;
-	}
-	return cli_generate_run(&generate, make, &alarms);
+	return cli_generate(&(struct cli_generate){ .name = "alarms", .options = options, .print_usage = print_usage,
+		.take_own = take_own, .make = make, .user = &alarms }, argc, argv);
 }

@@ -46,25 +46,7 @@ int cmd_dashboard(int argc, char **argv)
 		{ "region", required_argument, NULL, CLI_GENERATE_REGION },
 		{ "dimension", required_argument, NULL, CLI_GENERATE_DIMENSION },
 		{ "part", required_argument, NULL, CLI_GENERATE_PART }, { "help", no_argument, NULL, 'h' }, { 0 } };
-	struct cli_generate generate = { .needs_region = true };
-	int option;
 
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_usage(stdout);
-			return CLI_EXIT_OK;
-		}
-		if (option == '?')
-			return cli_refuse_option(argv, options, print_usage);
-		if (!cli_generate_option(&generate, option, optarg)) {
-			print_usage(stderr);
-			return CLI_EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "lattice-probe: dashboard takes no argument '%s'\n", argv[optind]);
-		print_usage(stderr);
-		return CLI_EXIT_USAGE;
-	}
-	return cli_generate_run(&generate, make, NULL);
+	return cli_generate(&(struct cli_generate){ .name = "dashboard", .options = options, .print_usage = print_usage,
+		.needs_region = true, .make = make }, argc, argv);
 }

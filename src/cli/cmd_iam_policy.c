@@ -27,6 +27,16 @@ static void print_usage(FILE *stream)
 		stream);
 }
 
+static bool leave_diagnose_out(void *user, int option, const char *value)
+{
+	bool *with_diagnose = user;
+
+	(void)option;
+	(void)value;
+	*with_diagnose = false;
+	return true;
+}
+
 static int make(void *user, const struct conf *conf, const struct generate_options *options, struct buf *ret_text,
 	struct generate_words *words)
 {
@@ -40,28 +50,8 @@ int cmd_iam_policy(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "no-diagnose", no_argument, NULL, CLI_GENERATE_OWN },
 		{ "region", required_argument, NULL, CLI_GENERATE_REGION }, { "help", no_argument, NULL, 'h' }, { 0 } };
-	struct cli_generate generate = { 0 };
 	bool with_diagnose = true;
-	int option;
 
-	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_usage(stdout);
-			return CLI_EXIT_OK;
-		}
-		if (option == '?')
-			return cli_refuse_option(argv, options, print_usage);
-		if (option == CLI_GENERATE_OWN) {
-			with_diagnose = false;
-		} else if (!cli_generate_option(&generate, option, optarg)) {
-			print_usage(stderr);
-			return CLI_EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "lattice-probe: iam-policy takes no argument '%s'\n", argv[optind]);
-		print_usage(stderr);
-		return CLI_EXIT_USAGE;
-	}
-	return cli_generate_run(&generate, make, &with_diagnose);
+	return cli_generate(&(struct cli_generate){ .name = "iam-policy", .options = options,
+		.print_usage = print_usage, .take_own = leave_diagnose_out, .make = make, .user = &with_diagnose }, argc, argv);
 }

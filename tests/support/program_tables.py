@@ -32,7 +32,9 @@ def options(command):
     """{long name: (letter or None, takes a word)} of a command, from the tables that it gives getopt_long."""
     text = (CLI / f"cmd_{command.replace('-', '_')}.c").read_text(encoding="utf-8")
     table = text.partition("struct option options[] = {")[2].partition("{ 0 } }")[0]
-    letters = re.search(r'getopt_long\(argc, argv, "([\w:]*)"', text).group(1)
+    # The commands that print documents give their table to one reader.
+    reader = (CLI / "cli_generate.c").read_text(encoding="utf-8") if "return cli_generate(" in text else text
+    letters = re.search(r'getopt_long\(argc, argv, "([\w:]*)"', reader).group(1)
     found = {name: (letter if letter and letter in letters else None, kind == "required_argument")
              for name, kind, letter in ROW.findall(table)}
     assert "help" in found and len(found) == table.count("_argument"), table
